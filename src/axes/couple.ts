@@ -1,0 +1,318 @@
+import type { Model, Node } from '../onnx/model.js';
+import { opsetOf } from '../onnx/attributes.js';
+import { capturedNames } from '../onnx/graph-index.js';
+import { parameterOf } from '../onnx/schema.js';
+import type { Axis, Blocker } from './axis.js';
+import { parseNotation, type Notation } from './notation.js';
+import { findParameters, type ParameterSource } from './parameters.js';
+import {
+  applyRelation,
+  RelationError,
+  type AppliedRelation,
+  type LetterUse,
+  type Relation,
+  type Role,
+} from './relation.js';
+import { NoRelation, type AxisRule, type OpContext } from './rule.js';
+import { axisRuleFamilies, axisRules } from './rules/index.js';
+import { AxisSystem } from './system.js';
+
+/** A use of a constant tensor by a node: uses of one tensor are free of each other unless it is tied. */
+export interface ParameterUse {
+  readonly node: number;
+  readonly input: number;
+  readonly source: ParameterSource;
+  readonly axes: readonly Axis[];
+}
+
+/** The role of the factors of `expression` on one input axis of a node. */
+export interface RoleUse {
+  readonly node: number;
+  readonly input: number;
+  readonly axis: number;
+  readonly role: Role;
+  readonly expression: Axis;
+  /** Whether the other factor of a contraction is an activation too, as in attention. */
+  readonly betweenActivations: boolean;
+  /** The parameter that is read there, directly or through ops that only rearrange it: an index of `parameters`. */
+  readonly parameter: number | undefined;
+}
+
+/** The axes of every value of a graph, after all relations were stated. */
+export interface AxisAnalysis {
+  readonly model: Model;
+  readonly system: AxisSystem;
+  /** Axes by value name; parameters with one use-independent expression (tied) included. */
+  readonly axes: ReadonlyMap<string, readonly Axis[]>;
+  readonly parameters: readonly ParameterUse[];
+  readonly roles: readonly RoleUse[];
+  /** What was stated for each node; undefined where nothing could be. */
+  readonly relations: readonly (Relation | undefined)[];
+}
+
+/** What is known of values before their axes are. */
+export interface ValueFacts {
+  /** Static dims; entries undefined where they depend on data; undefined if the rank is unknown. */
+  shapeOf(value: string): readonly (number | undefined)[] | undefined;
+  /** Integers of a constant value; undefined if it isn't constant. */
+  integersOf(value: string): readonly number[] | undefined;
+}
+
+export interface CoupleOptions {
+  /** Rules that add to or replace the built-in ones, by `Op` or `domain::Op`. */
+  readonly rules?: Readonly<Record<string, AxisRule>>;
+  /** Whether an axis of a graph input or output may be pruned. Default: none. */
+  readonly allowIo?: (value: string, axis: number) => boolean;
+}
+
+/**
+ * States the relation of every node, in graph order, on one axis system.
+ * Whatever no rule relates is blocked with a reason; linear in the size of the graph.
+ */
+export function coupleAxes(model: Model, facts: ValueFacts, options: CoupleOptions = {}): AxisAnalysis {
+  return new Coupling(model, facts, options).run();
+}
+
+/** Name of a node for people: its own, or op#index. */
+export function nodeLabel(node: Node, index: number): string {
+  return node.name || `${node.opType}#${index}`;
+}
+
+class Coupling {
+  private readonly system = new AxisSystem();
+  private readonly axes = new Map<string, readonly Axis[]>();
+  private readonly parameters: ParameterUse[] = [];
+  private readonly roles: RoleUse[] = [];
+  private readonly notations = new Map<string, Notation>();
+  /** Values computed from parameters alone, with the one parameter that is rearranged, if it is only one. */
+  private readonly derived = new Map<string, number | undefined>();
+  private readonly sources: ReadonlyMap<string, ParameterSource>;
+  private readonly rules: ReadonlyMap<string, AxisRule>;
+
+  constructor(
+    private readonly model: Model,
+    private readonly facts: ValueFacts,
+    private readonly options: CoupleOptions,
+  ) {
+    this.sources = findParameters(model.graph);
+    this.rules = options.rules ? new Map([...axisRules, ...Object.entries(options.rules)]) : axisRules;
+  }
+
+  run(): AxisAnalysis {
+    const { graph } = this.model;
+    for (const input of graph.inputs) if (!this.sources.has(input.name)) this.contract(input.name, 'input');
+    const relations = graph.nodes.map((node, index) => this.relate(node, index));
+    for (const output of graph.outputs) {
+      const source = this.sources.get(output.name);
+      // A constant that is also an output: what the outside sees must stay, so its tied axes are blocked.
+      if (source)
+        this.tiedAxes(source).forEach((axis) => this.system.block(axis, contractOf(output.name, 'output')));
+      else this.contract(output.name, 'output');
+    }
+    const { model, system, axes, parameters, roles } = this;
+    return { model, system, axes, parameters, roles, relations };
+  }
+
+  /** Graph inputs and outputs are contracts with the outside. */
+  private contract(value: string, side: 'input' | 'output'): void {
+    const axes = this.axes.get(value) ?? this.freshAxes(value, contractOf(value, side));
+    axes?.forEach((axis, i) => {
+      if (!this.options.allowIo?.(value, i)) this.system.block(axis, contractOf(value, side, i));
+    });
+    if (axes) this.axes.set(value, axes);
+  }
+
+  /** One factor per axis; NaN-sized blocked ones where the size depends on data. */
+  private freshAxes(value: string, unknown: Blocker): Axis[] | undefined {
+    return this.facts
+      .shapeOf(value)
+      ?.map((dim) =>
+        dim === undefined || dim < 1
+          ? this.system.blocked(dim ?? NaN, { ...unknown, why: 'its size depends on data' })
+          : this.system.factor(dim),
+      );
+  }
+
+  private relate(node: Node, index: number): Relation | undefined {
+    // Constants and their aliases are parameters, seen through at their uses.
+    if (node.outputs.length === 1 && this.sources.has(node.outputs[0]!)) return undefined;
+    const origin: Blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why: '' };
+    const firstParameter = this.parameters.length;
+    const inputs = node.inputs.map((value, input) => this.inputAxes(value, index, input));
+    const parameters = this.parametersRead(node, firstParameter);
+    try {
+      const rule = this.rules.get(opName(node));
+      if (!rule) throw new NoRelation('no rule is known for this op');
+      if (hasSubgraph(node)) throw new NoRelation('it holds a subgraph');
+      const context = this.context(node);
+      const result = typeof rule === 'function' ? rule(context) : rule;
+      const relation = typeof result === 'string' ? { notation: result } : result;
+      const outputs = node.outputs.map((value, k) => (value ? context.outputShape(k) : undefined));
+      const applied = applyRelation(
+        this.system,
+        this.parse(relation.notation),
+        relation,
+        { inputs, outputs },
+        origin,
+      );
+      node.outputs.forEach((value, k) => value && this.axes.set(value, applied.outputs[k]!));
+      this.recordRoles(index, relation, applied, parameters);
+      return relation;
+    } catch (error) {
+      if (!(error instanceof NoRelation || error instanceof RelationError)) throw error;
+      this.blockNode(node, inputs, { ...origin, why: error.message });
+      return undefined;
+    }
+  }
+
+  private blockNode(node: Node, inputs: readonly (readonly Axis[] | undefined)[], blocker: Blocker): void {
+    inputs.forEach((axes, input) =>
+      axes?.forEach((axis, i) => this.system.block(axis, { ...blocker, axis: `input ${input} axis ${i}` })),
+    );
+    for (const value of capturedNames(node))
+      for (const axis of this.capturedAxes(value)) this.system.block(axis, blocker);
+    for (const value of node.outputs) {
+      const axes = value ? this.freshAxes(value, blocker) : undefined;
+      if (!axes) continue;
+      for (const axis of axes) this.system.block(axis, blocker);
+      this.axes.set(value, axes);
+    }
+  }
+
+  private capturedAxes(value: string): readonly Axis[] {
+    const source = this.sources.get(value);
+    return source ? this.tiedAxes(source) : (this.axes.get(value) ?? []);
+  }
+
+  private inputAxes(value: string, node: number, input: number): readonly Axis[] | undefined {
+    if (!value) return undefined;
+    const source = this.sources.get(value);
+    if (!source) return this.axes.get(value);
+    const axes = source.tied ? this.tiedAxes(source) : source.tensor.dims.map((dim) => this.dimension(dim));
+    this.parameters.push({ node, input, source, axes });
+    return axes;
+  }
+
+  private tiedAxes(source: ParameterSource): readonly Axis[] {
+    let axes = this.axes.get(source.name);
+    if (!axes) this.axes.set(source.name, (axes = source.tensor.dims.map((dim) => this.dimension(dim))));
+    return axes;
+  }
+
+  private dimension(dim: number): Axis {
+    return dim > 0 ? this.system.factor(dim) : { kind: 'sum', terms: [], size: 0 };
+  }
+
+  /** For each input the parameter it reads: an index, undefined if several, null if it depends on the data. */
+  private parametersRead(node: Node, firstParameter: number): (number | undefined | null)[] {
+    const byInput = new Map<number, number>();
+    for (let k = firstParameter; k < this.parameters.length; k++) byInput.set(this.parameters[k]!.input, k);
+    const read = node.inputs.map((value, input) =>
+      byInput.has(input) ? byInput.get(input) : this.derived.has(value) ? this.derived.get(value) : null,
+    );
+    const present = read.filter((_, input) => node.inputs[input]);
+    if (present.length > 0 && !present.includes(null)) {
+      const large = present.filter(
+        (k) => k === undefined || this.parameters[k!]!.source.tensor.dims.some((d) => d > 1),
+      );
+      // The first input of a rearranging op is what it rearranges; the others hold shapes and indices.
+      const only =
+        large.length === 1 || this.isRearranging(node) ? (present[0] as number | undefined) : undefined;
+      for (const value of node.outputs) this.derived.set(value, only);
+    }
+    return read;
+  }
+
+  private isRearranging(node: Node): boolean {
+    return opName(node) in axisRuleFamilies.movement! || opName(node) in axisRuleFamilies.indexing!;
+  }
+
+  private recordRoles(
+    node: number,
+    relation: Relation,
+    { uses, outputLetters }: AppliedRelation,
+    read: readonly (number | undefined | null)[],
+  ): void {
+    const sides = new Map<string, Set<number>>();
+    if (relation.contraction)
+      for (const { input, letter } of uses)
+        if (input < 2) sides.set(letter, (sides.get(letter) ?? new Set()).add(input));
+    const roleOf = ({ input, axis, letter }: LetterUse): Role | undefined => {
+      if (relation.contraction) {
+        if (input >= 2) return 'shift';
+        if (!outputLetters.has(letter)) return 'contract';
+        return sides.get(letter)!.size === 2 ? 'batch' : 'produce';
+      }
+      if (input === 0 && relation.normalize?.includes(letter)) return 'normalize';
+      if (input === 0 && relation.sums?.includes(letter)) return 'contract';
+      const given = relation.roles?.[input];
+      return typeof given === 'string' ? given : given?.[axis];
+    };
+    const betweenActivations = !!relation.contraction && read[0] === null && read[1] === null;
+    for (const use of uses) {
+      const role = roleOf(use);
+      const parameter = read[use.input] ?? undefined;
+      // Of activations only what changes values matters: scale and shift belong to constants.
+      if (!role || (read[use.input] === null && (role === 'scale' || role === 'shift'))) continue;
+      const { input, axis, expression } = use;
+      this.roles.push({ node, input, axis, role, expression, betweenActivations, parameter });
+    }
+  }
+
+  private parse(text: string): Notation {
+    let notation = this.notations.get(text);
+    if (!notation) this.notations.set(text, (notation = parseNotation(text)));
+    return notation;
+  }
+
+  private context(node: Node): OpContext {
+    const { facts, sources } = this;
+    const dims = (value: string | undefined, what: string): readonly number[] => {
+      const shape = value ? (sources.get(value)?.tensor.dims ?? facts.shapeOf(value)) : undefined;
+      if (!shape) throw new NoRelation(`the shape of ${what} is unknown`);
+      return shape.map((dim) => dim ?? NaN);
+    };
+    const integers = (input: number): readonly number[] => {
+      const values = facts.integersOf(node.inputs[input] ?? '');
+      if (!values) throw new NoRelation(`input ${input} ('${node.inputs[input]}') is computed from data`);
+      return values;
+    };
+    const opset = opsetOf(this.model, node.domain);
+    return {
+      node,
+      opset,
+      inputCount: node.inputs.length,
+      outputCount: node.outputs.length,
+      has: (input) => !!node.inputs[input],
+      shape: (input) => dims(node.inputs[input], `input ${input}`),
+      outputShape: (output = 0) => dims(node.outputs[output], `output ${output}`),
+      isParameter: (input) => sources.has(node.inputs[input] ?? ''),
+      integers,
+      parameter: (name) => {
+        const found = parameterOf(node, opset, name);
+        if (found.source === 'absent') return undefined;
+        if (found.source === 'input') return integers(found.index);
+        const attribute = node.attributes.get(found.attribute);
+        return attribute?.type === 'ints' ? attribute.value.map(Number) : undefined;
+      },
+    };
+  }
+}
+
+function opName(node: Node): string {
+  return node.domain ? `${node.domain}::${node.opType}` : node.opType;
+}
+
+function contractOf(value: string, side: 'input' | 'output', axis?: number): Blocker {
+  return {
+    node: value,
+    op: `graph ${side}`,
+    axis: axis === undefined ? 'all axes' : `axis ${axis}`,
+    why: `it is part of the model's interface`,
+  };
+}
+
+function hasSubgraph(node: Node): boolean {
+  for (const { type } of node.attributes.values()) if (type === 'graph' || type === 'graphs') return true;
+  return false;
+}

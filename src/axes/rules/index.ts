@@ -1,0 +1,36 @@
+import { PruneError } from '../../errors.js';
+import type { AxisRule, AxisRules } from '../rule.js';
+import { constant } from './constant.js';
+import { contraction } from './contraction.js';
+import { elementwise } from './elementwise.js';
+import { indexing } from './indexing.js';
+import { movement } from './movement.js';
+import { normalization } from './normalization.js';
+import { pooling } from './pooling.js';
+import { recurrent } from './recurrent.js';
+import { reduction } from './reduction.js';
+
+export const axisRuleFamilies: Readonly<Record<string, AxisRules>> = {
+  elementwise,
+  contraction,
+  normalization,
+  pooling,
+  reduction,
+  movement,
+  indexing,
+  recurrent,
+  constant,
+};
+
+/** All rules, by op type (`domain::Op` outside the default domain). */
+export const axisRules: ReadonlyMap<string, AxisRule> = merge(Object.values(axisRuleFamilies));
+
+function merge(families: readonly AxisRules[]): Map<string, AxisRule> {
+  const all = new Map<string, AxisRule>();
+  for (const family of families)
+    for (const [op, rule] of Object.entries(family)) {
+      if (all.has(op)) throw new PruneError('internal', `two axis rules for '${op}': keep one`);
+      all.set(op, rule);
+    }
+  return all;
+}

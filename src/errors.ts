@@ -1,0 +1,35 @@
+/** Stable, machine-readable codes; the CLI maps them to exit codes. */
+export type PruneErrorCode =
+  | 'invalid-file' // missing, truncated or not an ONNX model
+  | 'unsafe-path' // external data outside the model's folder or past a file's end
+  | 'unsupported' // a valid model that this version can't handle
+  | 'invalid-option' // a wrong option value
+  | 'invalid-data' // calibration or evaluation data that does not fit the model
+  | 'nothing-to-prune' // no prunable group is left after constraints
+  | 'budget' // a budget that can't be met
+  | 'runtime' // onnxruntime refused or failed
+  | 'verification' // the proof failed
+  | 'write' // the output can't be written
+  | 'aborted'
+  | 'internal'; // a broken invariant of ours
+
+/**
+ * Base of every error this package throws on purpose.
+ * Messages are lowercase, one line, name the thing and end with the remedy.
+ */
+export class PruneError extends Error {
+  override readonly name: string = 'PruneError';
+
+  constructor(
+    readonly code: PruneErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Throws a PruneError of code `aborted` if the signal was aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new PruneError('aborted', 'aborted', { cause: signal.reason });
+}

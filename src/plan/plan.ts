@@ -1,0 +1,27 @@
+import type { Factor } from '../axes/axis.js';
+import type { KeptMasks } from '../axes/project.js';
+import type { PruningGroup } from '../groups/group.js';
+
+/** Which channels of each group stay. Groups that are not listed stay whole. */
+export interface Plan {
+  /** Kept indices by group, ascending, never empty; only groups that lose something. */
+  readonly kept: ReadonlyMap<PruningGroup, Int32Array>;
+}
+
+/** The plan as masks over factors. */
+export function keptMasks(plan: Plan): KeptMasks {
+  const masks = new Map<Factor, Uint8Array>();
+  for (const [group, kept] of plan.kept) {
+    const mask = new Uint8Array(group.size);
+    for (const index of kept) mask[index] = 1;
+    masks.set(group.factor, mask);
+  }
+  return masks;
+}
+
+/** Number of kept channels of a factor under a plan. */
+export function keptCount(plan: Plan): (factor: Factor) => number {
+  const counts = new Map<Factor, number>();
+  for (const [group, kept] of plan.kept) counts.set(group.factor, kept.length);
+  return (factor) => counts.get(factor) ?? factor.size;
+}
