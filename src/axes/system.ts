@@ -6,13 +6,15 @@ import { Factor, product, sum, unit, type Axis, type Blocker, type Product } fro
  */
 const maxTerms = 4096;
 
+const singlePositions: Blocker = { node: '', op: '', axis: '', why: 'it consists of single positions' };
+
 /**
  * One unification problem: creates factors, binds them, and knows the normal form of an expression.
  *
  * Normal form (`head`): a free factor | `unit` | a product of ≥ 2 factors in which only the last may
  * be a sum | a flat sum of ≥ 2. A sum distributes over everything inner to it, so results don't
- * depend on the order in which relations are stated. Adjacent blocked pieces merge: a blocked
- * factor carries no identity.
+ * depend on the order in which relations are stated. Adjacent blocked pieces merge (a blocked factor
+ * carries no identity), and so do single positions, which nothing can remove either.
  *
  * Each factor is bound at most once, to an expression of strictly smaller factors or to an equal
  * one, hence unification terminates without an occurs check.
@@ -134,8 +136,12 @@ export class AxisSystem {
       const last = out.at(-1);
       if (term.kind === 'sum') for (let i = term.terms.length - 1; i >= 0; i--) stack.push(term.terms[i]!);
       else if (term.size === 0) continue;
-      else if (isBlockedFactor(term) && last && isBlockedFactor(last))
-        out[out.length - 1] = new Factor(this.nextId++, last.size + term.size, last.blocker);
+      else if (isFixed(term) && last && isFixed(last))
+        out[out.length - 1] = new Factor(
+          this.nextId++,
+          last.size + term.size,
+          last.blocker ?? term.blocker ?? singlePositions,
+        );
       else out.push(term);
     }
     if (out.length === 1) return out[0]!;
@@ -246,6 +252,11 @@ export class AxisSystem {
     this.unify(outerX, outerY, origin);
     this.unify(product([innerX, ...restA]), product([innerY, ...restB]), origin);
   }
+}
+
+/** A piece of a sum that always stays: blocked, or a single position. */
+function isFixed(axis: Axis): axis is Factor | (Product & { readonly blocker?: undefined }) {
+  return axis.size === 1 || isBlockedFactor(axis);
 }
 
 function isBlockedFactor(axis: Axis): axis is Factor {

@@ -1,0 +1,98 @@
+import type { Factor } from '../axes/axis.js';
+import { nodeLabel, type AxisAnalysis, type RoleUse } from '../axes/couple.js';
+import type { Role } from '../axes/relation.js';
+import type { Grouping, Member, PruningGroup } from './group.js';
+
+/** Collects the free factors that have weights attached, in graph order. Linear in the number of axes. */
+export function buildGroups(analysis: AxisAnalysis): Grouping {
+  const { system, parameters } = analysis;
+  const traits = collectTraits(analysis);
+  const roles = rolesByParameter(analysis);
+
+  const members = new Map<Factor, Member[]>();
+  parameters.forEach((parameter, index) => {
+    parameter.axes.forEach((expression, axis) => {
+      for (const factor of new Set(system.leaves(expression))) {
+        if (factor.blocker || factor.size < 2) continue;
+        const role = roles.get(index)?.find((use) => use.axis === axis && use.factor === factor)?.role;
+        const inherited = role ?? roles.get(index)?.find((use) => use.factor === factor)?.role ?? 'pass';
+        let list = members.get(factor);
+        if (!list) members.set(factor, (list = []));
+        list.push({ parameter, axis, role: inherited });
+      }
+    });
+  });
+
+  const groups = [...members].map(([factor, list], i): PruningGroup => {
+    const named = list.find(({ role }) => role === 'produce') ?? list[0]!;
+    return {
+      id: `g${i}`,
+      name: named.parameter.source.name,
+      factor,
+      size: factor.size,
+      members: list,
+      normalizedBy: [...(traits.normalizedBy.get(factor) ?? [])],
+      attention: traits.heads.has(factor) ? 'heads' : traits.headDims.has(factor) ? 'head-dims' : undefined,
+      grouped: traits.grouped.has(factor),
+    };
+  });
+  return { analysis, groups, byFactor: new Map(groups.map((group) => [group.factor, group])) };
+}
+
+interface Traits {
+  readonly normalizedBy: ReadonlyMap<Factor, ReadonlySet<string>>;
+  readonly heads: ReadonlySet<Factor>;
+  readonly headDims: ReadonlySet<Factor>;
+  readonly grouped: ReadonlySet<Factor>;
+}
+
+function collectTraits({ model, system, roles }: AxisAnalysis): Traits {
+  const normalizedBy = new Map<Factor, Set<string>>();
+  const heads = new Set<Factor>();
+  const headDims = new Set<Factor>();
+  const grouped = new Set<Factor>();
+  for (const use of roles) {
+    const target =
+      use.role === 'batch'
+        ? use.betweenActivations
+          ? heads
+          : grouped
+        : use.betweenActivations
+          ? headDims
+          : undefined;
+    if (!target && use.role !== 'normalize') continue;
+    for (const factor of system.leaves(use.expression)) {
+      if (factor.blocker) continue;
+      target?.add(factor);
+      if (use.role !== 'normalize') continue;
+      const label = nodeLabel(model.graph.nodes[use.node]!, use.node);
+      const by = normalizedBy.get(factor);
+      if (by) by.add(label);
+      else normalizedBy.set(factor, new Set([label]));
+    }
+  }
+  return { normalizedBy, heads, headDims, grouped };
+}
+
+interface FactorRole {
+  readonly factor: Factor;
+  /** The parameter's own axis, or undefined where the use sees it rearranged. */
+  readonly axis: number | undefined;
+  readonly role: Role;
+}
+
+function rolesByParameter({ system, parameters, roles }: AxisAnalysis): Map<number, FactorRole[]> {
+  const byParameter = new Map<number, FactorRole[]>();
+  for (const use of roles) {
+    if (use.parameter === undefined) continue;
+    const axis = isDirect(use, parameters[use.parameter]!) ? use.axis : undefined;
+    let list = byParameter.get(use.parameter);
+    if (!list) byParameter.set(use.parameter, (list = []));
+    for (const factor of system.leaves(use.expression)) list.push({ factor, axis, role: use.role });
+  }
+  return byParameter;
+}
+
+function isDirect(use: RoleUse, parameter: { readonly node: number; readonly input: number }): boolean {
+  return use.node === parameter.node && use.input === parameter.input;
+}
