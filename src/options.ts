@@ -1,0 +1,30 @@
+import type { AxisRule } from './axes/rule.js';
+import type { Runtime } from './runtime/runtime.js';
+
+/** Steps of the pipeline, in order, as progress callbacks name them. */
+export type Phase = 'shapes' | 'axes' | 'score' | 'select' | 'rewrite' | 'verify' | 'bench' | 'evaluate';
+
+export interface Progress {
+  readonly phase: Phase;
+  readonly done: number;
+  readonly total: number;
+  /** What is being worked on, e.g. a tensor's name. */
+  readonly detail?: string;
+}
+
+export interface CommonOptions {
+  /** Aborts at the next step; the promise rejects with code `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Default: onnxruntime-node on the CPU. */
+  readonly runtime?: Runtime | undefined;
+}
+
+export interface AnalyzeOptions extends CommonOptions {
+  /** Shapes of graph inputs, overriding symbolic and static dims: `{ input: [1, 3, 224, 224] }`. Symbolic dims default to 1. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined;
+  /** Rules for custom ops in the printed notation: `{ 'my.domain::Op': 'n c …, c -> n c …' }`. */
+  readonly axisRules?: Readonly<Record<string, AxisRule>> | undefined;
+  /** Axes of graph inputs and outputs that may shrink, as `glob:axis`: `['past_*:1']`. Default: none. */
+  readonly allowIo?: readonly string[] | undefined;
+}
