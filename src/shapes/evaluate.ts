@@ -1,0 +1,220 @@
+import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
+import { PruneError } from '../errors.js';
+import { graphAttributes, intAttribute } from '../onnx/attributes.js';
+import { encodeModel } from '../onnx/codec.js';
+import { dataTypes, isFloat } from '../onnx/data-type.js';
+import type { Model, Node } from '../onnx/model.js';
+import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { integerTensor, rawTensor } from '../onnx/values.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { literalsOf, usedNames } from './literals.js';
+import { type Dims, partialModel } from './session-model.js';
+
+/** A closure through a float tensor with more elements than this is a weight computation, not a shape constant. */
+const largestFloat = 1e6;
+
+/**
+ * Values computed only from initializers, Constant nodes and Shape/Size of values with known static shape,
+ * evaluated by onnxruntime in one small session. Literals (also behind Identity) are answered without it.
+ *
+ * Left out of the result: values that depend on a graph input, on an unknown shape, on random numbers or on float
+ * tensors of more than a million elements, and those whose evaluation onnxruntime refuses (the others still come out).
+ * @param shapeOf static dims of a value, undefined where unknown
+ */
+export async function evaluateConstants(
+  model: Model,
+  runtime: Runtime,
+  shapeOf: (value: string) => Dims | undefined,
+  wanted: Iterable<string>,
+): Promise<Map<string, Tensor>> {
+  const literals = literalsOf(model.graph);
+  const results = new Map<string, Tensor>();
+  const computed: string[] = [];
+  for (const name of new Set(wanted)) {
+    const literal = literals.get(name);
+    if (literal !== undefined) results.set(name, literal);
+    else if (name !== '') computed.push(name);
+  }
+  if (computed.length === 0) return results;
+
+  const closure = new ConstantClosure(model, literals, shapeOf);
+  const evaluable: string[] = [];
+  for (const name of computed) {
+    const literal = closure.literalOf(name);
+    if (literal !== undefined) results.set(name, { ...literal, name });
+    else if (closure.isConstant(name)) evaluable.push(name);
+  }
+  const batches = evaluable.length === 0 ? [] : [evaluable];
+  for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
+    try {
+      for (const tensor of await run(closure.modelFor(batch), batch, runtime))
+        results.set(tensor.name, tensor);
+    } catch (error) {
+      if (!(error instanceof PruneError) || error.code !== 'runtime') throw error;
+      if (batch.length === 1) continue;
+      const middle = batch.length >> 1;
+      batches.push(batch.slice(middle), batch.slice(0, middle));
+    }
+  }
+  return results;
+}
+
+/** The part of a graph that doesn't depend on its inputs, explored backwards from what is asked for. */
+class ConstantClosure {
+  private readonly writers = new Map<string, number>();
+  private readonly decided = new Map<string, boolean>();
+  /** Shape and Size nodes answered from known shapes, by output. */
+  private readonly measured = new Map<string, Tensor>();
+
+  constructor(
+    private readonly model: Model,
+    private readonly literals: ReadonlyMap<string, Tensor>,
+    private readonly shapeOf: (value: string) => Dims | undefined,
+  ) {
+    for (const [index, node] of model.graph.nodes.entries()) {
+      for (const name of node.outputs) this.writers.set(name, index);
+    }
+  }
+
+  /** A literal that the value equals without any computation. */
+  literalOf(name: string): Tensor | undefined {
+    for (;;) {
+      const literal = this.literals.get(name) ?? this.measure(name);
+      if (literal !== undefined) return literal;
+      const node = this.writerOf(name);
+      if (node?.opType !== 'Identity' || node.domain !== '') return undefined;
+      name = node.inputs[0]!;
+    }
+  }
+
+  /** Whether the value depends on nothing but constants. */
+  isConstant(name: string): boolean {
+    const stack = [name];
+    while (stack.length > 0) {
+      const current = stack.at(-1)!;
+      if (this.decided.has(current)) {
+        stack.pop();
+        continue;
+      }
+      const verdict = this.decide(current, stack);
+      if (verdict !== undefined) {
+        this.decided.set(current, verdict);
+        stack.pop();
+      }
+    }
+    return this.decided.get(name)!;
+  }
+
+  /** Decides one value, or pushes an undecided operand to look at first. */
+  private decide(name: string, stack: string[]): boolean | undefined {
+    const literal = this.literals.get(name) ?? this.measure(name);
+    if (literal !== undefined) return isUsable(literal);
+    const node = this.writerOf(name);
+    if (node === undefined || isRandom(node)) return false;
+    const shape = this.shapeOf(name);
+    if (shape !== undefined && elementCount(shape.map((dim) => dim ?? 1)) > largestFloat) return false;
+    for (const operand of usedNames(node)) {
+      const verdict = this.decided.get(operand);
+      if (verdict === false) return false;
+      if (verdict === undefined) {
+        stack.push(operand);
+        return undefined;
+      }
+    }
+    return true;
+  }
+
+  /** The value of a Shape or Size node whose operand has a known shape. */
+  private measure(name: string): Tensor | undefined {
+    const known = this.measured.get(name);
+    if (known !== undefined) return known;
+    const node = this.writerOf(name);
+    if (node === undefined || node.domain !== '' || (node.opType !== 'Shape' && node.opType !== 'Size'))
+      return undefined;
+    const operand = node.inputs[0]!;
+    const shape = this.literals.get(operand)?.dims ?? this.shapeOf(operand);
+    if (shape === undefined) return undefined;
+    // Array.slice clamps and counts negative indices from the end exactly as Shape does.
+    const sizes =
+      node.opType === 'Shape' ? shape.slice(intAttribute(node, 'start'), intAttribute(node, 'end')) : shape;
+    if (!sizes.every((size) => size !== undefined)) return undefined;
+    const tensor =
+      node.opType === 'Shape' ? integerTensor(name, sizes) : integerTensor(name, [elementCount(sizes)], []);
+    this.measured.set(name, tensor);
+    return tensor;
+  }
+
+  /** A model without inputs that computes the values. */
+  modelFor(wanted: readonly string[]): Model {
+    const constants = new Map<string, Tensor>();
+    const indices = new Set<number>();
+    const pending = [...wanted];
+    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+      const literal = this.literals.get(name) ?? this.measured.get(name);
+      if (literal !== undefined) {
+        constants.set(name, { ...literal, name });
+        continue;
+      }
+      const index = this.writers.get(name);
+      if (index === undefined || indices.has(index)) continue;
+      indices.add(index);
+      pending.push(...usedNames(this.model.graph.nodes[index]!));
+    }
+    const nodes = [...indices].sort((a, b) => a - b).map((index) => this.model.graph.nodes[index]!);
+    return partialModel(this.model, nodes, [...constants.values()], [], wanted);
+  }
+
+  private writerOf(name: string): Node | undefined {
+    const index = this.writers.get(name);
+    return index === undefined ? undefined : this.model.graph.nodes[index];
+  }
+}
+
+async function run(model: Model, wanted: readonly string[], runtime: Runtime): Promise<Tensor[]> {
+  const session = await runtime.load(encodeModel(model), { optimization: 'disabled', threads: 1 });
+  try {
+    const values = await session.run({}, wanted);
+    return wanted.flatMap((name) => {
+      const value = values[name];
+      return value === undefined || value.type === 'string' ? [] : [fromRuntime(name, value)];
+    });
+  } finally {
+    await session.release();
+  }
+}
+
+/** Takes over the elements of an onnxruntime tensor, without copying them. */
+function fromRuntime(name: string, value: RuntimeTensor): Tensor {
+  const data = value.data as ArrayBufferView;
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (!(value.type in dataTypes)) {
+    throw new PruneError(
+      'runtime',
+      `onnxruntime gave ${name} the type ${value.type}, which is unknown here; report it`,
+    );
+  }
+  return rawTensor(name, value.type, value.dims, bytes);
+}
+
+function isUsable({ dtype, dims, data }: Tensor): boolean {
+  return data.storage !== 'absent' && !(isFloat(dtype) && elementCount(dims) > largestFloat);
+}
+
+/** Whether a node, or one inside its bodies, draws random numbers. */
+function isRandom(node: Node): boolean {
+  const nodes = [node];
+  for (const current of nodes) {
+    if (current.domain === '' && randomOps.has(current.opType)) return true;
+    for (const { graph } of graphAttributes(current)) nodes.push(...graph.nodes);
+  }
+  return false;
+}
+
+const randomOps = new Set([
+  'Bernoulli',
+  'Multinomial',
+  'RandomNormal',
+  'RandomNormalLike',
+  'RandomUniform',
+  'RandomUniformLike',
+]);
