@@ -69,9 +69,9 @@ export function withoutAttribute(node: Node, name: string): Node {
   return { ...node, attributes: new Map([...node.attributes].filter(([key]) => key !== name)) };
 }
 
-type ValueOf<K extends AttributeValue['type']> = Extract<AttributeValue, { type: K }>['value'];
+type Values = { readonly [K in AttributeValue['type']]: Extract<AttributeValue, { type: K }>['value'] };
 
-function read<K extends AttributeValue['type']>(node: Node, name: string, type: K): ValueOf<K> | undefined {
+function read<K extends AttributeValue['type']>(node: Node, name: string, type: K): Values[K] | undefined {
   const attribute = node.attributes.get(name);
   if (!attribute) return undefined;
   if (attribute.reference)
@@ -79,7 +79,7 @@ function read<K extends AttributeValue['type']>(node: Node, name: string, type: 
       'unsupported',
       `attribute '${name}' of node '${node.name}' (${node.opType}) refers to a function's attribute; inline the function`,
     );
-  if (attribute.type === type) return attribute.value as ValueOf<K>;
+  if (attribute.type === type) return attribute.value as Values[K];
   throw new PruneError(
     'invalid-file',
     `attribute '${name}' of node '${node.name}' (${node.opType}) is of kind ${attribute.type}, not ${type}; export the model again`,

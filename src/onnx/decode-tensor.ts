@@ -54,8 +54,8 @@ function decodeData(
       );
   };
 
-  if (message.dataLocation === 1)
-    return new ExternalData(name, byteLength ?? 0, message.externalData.map(stringEntry), external);
+  if ((message.dataLocation as number) === 1)
+    return new ExternalData(name, byteLength, message.externalData.map(stringEntry), external);
   const packed = [...(table.packed.get(message) ?? [])];
   if (message.rawData.length + message.stringData.length > 0 && packed.length > 0)
     throw new MalformedError(`tensor '${name}' has both raw and typed data`);

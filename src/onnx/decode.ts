@@ -1,6 +1,7 @@
 import type onnxProto from 'onnx-proto';
 
 import { dataTypeFromNumber } from './data-type.js';
+import { normalDomain } from './domain.js';
 import type { ExternalReader } from './external.js';
 import { decodeTensor } from './decode-tensor.js';
 import type {
@@ -23,9 +24,6 @@ import { MalformedError } from './wire.js';
 
 type Proto = typeof onnxProto.onnx;
 type Message<K extends keyof Proto> = Proto[K] extends new () => infer M ? M : never;
-
-/** `''` for the default domain, which files may also call `ai.onnx`. */
-export const normalDomain = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);
 
 /** Turns decoded messages into the representation of `model.ts`. */
 export class Decoder {

@@ -94,7 +94,7 @@ export class Encoder {
   private attribute(attribute: Exclude<Attribute, { type: 'other' }>): onnxProto.onnx.IAttributeProto {
     const message: onnxProto.onnx.IAttributeProto = {
       name: attribute.name,
-      type: attributeTypes[attribute.type] as number,
+      type: attributeTypes[attribute.type],
       ...text('docString', attribute.docString),
       ...text('refAttrName', attribute.reference),
       ...(attribute.reference === '' && this.attributeValue(attribute)),
@@ -138,7 +138,7 @@ export class Encoder {
     const entries = this.external.get(tensor);
     if (entries) {
       message.externalData = entries.map((entry) => this.stringEntry(entry));
-      message.dataLocation = 1 as number;
+      message.dataLocation = 1;
     } else if (data.strings) message.stringData = data.strings as Uint8Array[];
     else if (data instanceof TypedData) this.append(message, ...lengthDelimited(data.field, data.packed));
     else if (data.storage !== 'absent' && data.byteLength > 0) message.rawData = data.bytes();

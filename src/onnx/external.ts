@@ -17,16 +17,15 @@ export interface ExternalReader {
   read(range: ExternalRange): Uint8Array;
 }
 
-/** The range of `external_data` entries; a missing offset is 0, a missing length is what the dims need. */
+/** The range of `external_data` entries; a missing offset is 0, a missing length is what the dims need (undefined if unknown). */
 export function externalRange(
   entries: readonly StringEntry[],
   tensorName: string,
-  byteLength: number,
+  byteLength: number | undefined,
 ): ExternalRange {
   const find = (key: string): string | undefined => entries.find((entry) => entry.key === key)?.value;
-  const size = (key: string, fallback: number): number => {
-    const text = find(key);
-    if (text === undefined) return fallback;
+  const size = (key: string, fallback: number | undefined): number => {
+    const text = find(key) ?? String(fallback);
     const value = Number(text);
     if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
     throw new PruneError(
@@ -41,7 +40,7 @@ export function externalRange(
       `tensor '${tensorName}' is external but names no file; export the model again`,
     );
   const length = size('length', byteLength);
-  if (length !== byteLength)
+  if (byteLength !== undefined && length !== byteLength)
     throw new PruneError(
       'invalid-file',
       `tensor '${tensorName}' needs ${byteLength} bytes but ${length} are stored; export the model again`,

@@ -1,7 +1,7 @@
 import { PruneError } from '../errors.js';
 import type { DataType } from './data-type.js';
 import { bitsOf } from './data-type.js';
-import type { ExternalReader } from './external.js';
+import type { ExternalRange, ExternalReader } from './external.js';
 import { externalRange } from './external.js';
 import type { StringEntry } from './model.js';
 import type { TensorData } from './tensor.js';
@@ -68,6 +68,7 @@ export class TypedData implements TensorData {
       } while (byte > 127 && at < end);
       if (position < width) out[written + position] = current & 255;
       written += width;
+      if (byte > 127) written = -1;
     }
     if (at < end || written !== out.length)
       throw new PruneError(
@@ -81,27 +82,27 @@ export class TypedData implements TensorData {
 /** Elements in another file, read each time they are asked for. */
 export class ExternalData implements TensorData {
   readonly storage = 'external';
+  readonly byteLength: number;
+  private readonly range: ExternalRange;
 
   /** @throws PruneError for a range that `reader` refuses. */
   constructor(
     private readonly tensorName: string,
-    readonly byteLength: number,
+    byteLength: number | undefined,
     readonly externalEntries: readonly StringEntry[],
     private readonly reader: ExternalReader | undefined,
   ) {
-    reader?.check(this.range());
+    this.range = externalRange(externalEntries, tensorName, byteLength);
+    this.byteLength = this.range.length;
+    reader?.check(this.range);
   }
 
   bytes(): Uint8Array {
-    if (this.reader) return this.reader.read(this.range());
+    if (this.reader) return this.reader.read(this.range);
     throw new PruneError(
       'invalid-file',
       `tensor '${this.tensorName}' is stored in another file; read the model from its folder`,
     );
-  }
-
-  private range() {
-    return externalRange(this.externalEntries, this.tensorName, this.byteLength);
   }
 }
 

@@ -117,7 +117,7 @@ export function encodeProto(
   extras: ReadonlyMap<object, readonly Uint8Array[]>,
 ): Uint8Array {
   checkHooks();
-  return encodeAs(onnx.ModelProto as unknown as MessageType, message, extras);
+  return encodeAs(onnx.ModelProto, message, extras);
 }
 
 function decodeAs<T>(type: MessageType, bytes: Uint8Array): { message: T; table: SideTable } {
@@ -218,7 +218,10 @@ function decodeTensor(
 
 function isCarriedAlong(message: object): boolean {
   if (message instanceof onnx.TypeProto) return !message.tensorType;
-  if (message instanceof onnx.AttributeProto) return message.type < 1 || message.type > 10;
+  if (message instanceof onnx.AttributeProto) {
+    const type: number = message.type;
+    return type < 1 || type > 10 || (message.refAttrName !== '' && !message.t && !message.g);
+  }
   return (
     message instanceof onnx.SparseTensorProto ||
     message instanceof onnx.TrainingInfoProto ||
