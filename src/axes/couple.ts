@@ -1,6 +1,7 @@
 import type { Model, Node } from '../onnx/model.js';
-import { opsetOf } from '../onnx/attributes.js';
+
 import { capturedNames } from '../onnx/graph-index.js';
+import { opsetOf } from '../onnx/domain.js';
 import { parameterOf } from '../onnx/schema.js';
 import type { Axis, Blocker } from './axis.js';
 import { parseNotation, type Notation } from './notation.js';

@@ -1,0 +1,105 @@
+import picomatch from 'picomatch';
+import type { AxisAnalysis, ValueFacts } from './axes/couple.js';
+import { coupleAxes } from './axes/couple.js';
+import { findParameters } from './axes/parameters.js';
+import { costModel, type CostModel } from './cost/cost.js';
+import { PruneError, throwIfAborted } from './errors.js';
+import { buildGroups } from './groups/build.js';
+import type { Grouping } from './groups/group.js';
+import type { Model } from './onnx/model.js';
+import { elementCount, type Tensor } from './onnx/tensor.js';
+import { integersOf } from './onnx/values.js';
+import type { AnalyzeOptions } from './options.js';
+import type { Runtime } from './runtime/runtime.js';
+import { evaluateConstants } from './shapes/evaluate.js';
+import { inferShapes, type Shapes } from './shapes/shapes.js';
+
+/** Everything that is known of a model before anything is removed. */
+export interface Analysis {
+  readonly model: Model;
+  readonly shapes: Shapes;
+  readonly axes: AxisAnalysis;
+  readonly grouping: Grouping;
+  readonly cost: CostModel;
+  readonly runtime: Runtime;
+  /** Milliseconds: `shapes` is spent in onnxruntime, `axes` is our own part. */
+  readonly timings: { readonly shapes: number; readonly axes: number };
+}
+
+/**
+ * Shapes, axes, groups and costs of a model.
+ * @throws PruneError `invalid-option` for shapes or rules that don't fit, `runtime` if onnxruntime can't load it.
+ */
+export async function analyze(
+  model: Model,
+  options: AnalyzeOptions & { readonly runtime: Runtime },
+): Promise<Analysis> {
+  const { runtime, signal, onProgress } = options;
+  const start = performance.now();
+  onProgress?.({ phase: 'shapes', done: 0, total: 1 });
+  const shapes = await inferShapes(model, runtime, { ...(options.shapes && { shapes: options.shapes }), signal });
+  const facts = await valueFacts(model, runtime, shapes);
+  throwIfAborted(signal);
+  onProgress?.({ phase: 'shapes', done: 1, total: 1 });
+
+  const shaped = performance.now();
+  onProgress?.({ phase: 'axes', done: 0, total: 1 });
+  const axes = coupleAxes(model, facts, {
+    ...(options.axisRules && { rules: options.axisRules }),
+    ...(options.allowIo && { allowIo: ioFilter(options.allowIo) }),
+  });
+  const grouping = buildGroups(axes);
+  const cost = costModel(grouping, (value) => shapes.of(value));
+  onProgress?.({ phase: 'axes', done: 1, total: 1 });
+  const timings = { shapes: shaped - start, axes: performance.now() - shaped };
+  return { model, shapes, axes, grouping, cost, runtime, timings };
+}
+
+/** Computed integer vectors longer than this are data, not shapes or indices that a rule reads. */
+const maxShapeElements = 1024;
+
+async function valueFacts(model: Model, runtime: Runtime, shapes: Shapes): Promise<ValueFacts> {
+  const sources = findParameters(model.graph);
+  const wanted = new Set<string>();
+  for (const node of model.graph.nodes)
+    for (const value of node.inputs) if (!sources.has(value) && isShapeLike(shapes, value)) wanted.add(value);
+  const computed = await evaluateConstants(model, runtime, (value) => knownShape(shapes, value), wanted);
+  const literals = new Map<Tensor, readonly number[] | undefined>();
+  const integers = (tensor: Tensor): readonly number[] | undefined => {
+    if (!literals.has(tensor)) literals.set(tensor, isInteger(tensor.dtype) ? integersOf(tensor) : undefined);
+    return literals.get(tensor);
+  };
+  return {
+    shapeOf: (value) => shapes.of(value),
+    integersOf: (value) => {
+      const tensor = sources.get(value)?.tensor ?? computed.get(value);
+      return tensor && integers(tensor);
+    },
+  };
+}
+
+function isShapeLike(shapes: Shapes, value: string): boolean {
+  if (!value || !isInteger(shapes.dtypeOf(value))) return false;
+  const shape = knownShape(shapes, value);
+  return shape !== undefined && elementCount(shape) <= maxShapeElements;
+}
+
+function isInteger(dtype: Tensor['dtype'] | undefined): boolean {
+  return dtype === 'int64' || dtype === 'int32';
+}
+
+function knownShape(shapes: Shapes, value: string): readonly number[] | undefined {
+  const shape = shapes.of(value);
+  return shape?.every((dim) => dim !== undefined) ? (shape as readonly number[]) : undefined;
+}
+
+/** `past_*:1` frees axis 1 of every graph input and output whose name matches. */
+function ioFilter(patterns: readonly string[]): (value: string, axis: number) => boolean {
+  const filters = patterns.map((pattern) => {
+    const match = /^(.+):(\d+)$/.exec(pattern);
+    if (!match)
+      throw new PruneError('invalid-option', `invalid allow-io '${pattern}': write it as NAME:AXIS, e.g. 'past_*:1'`);
+    return { matches: picomatch(match[1]!, { bash: true }), axis: Number(match[2]) };
+  });
+  return (value, axis) => filters.some((filter) => filter.axis === axis && filter.matches(value));
+}
