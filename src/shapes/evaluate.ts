@@ -1,12 +1,12 @@
-import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
 import { PruneError } from '../errors.js';
 import { graphAttributes, intAttribute } from '../onnx/attributes.js';
 import { encodeModel } from '../onnx/codec.js';
-import { dataTypes, isFloat } from '../onnx/data-type.js';
+import { isFloat } from '../onnx/data-type.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
-import { integerTensor, rawTensor } from '../onnx/values.js';
+import { integerTensor } from '../onnx/values.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { fromRuntime } from '../runtime/tensors.js';
 import { literalsOf, usedNames } from './literals.js';
 import { type Dims, partialModel } from './session-model.js';
 
@@ -181,19 +181,6 @@ async function run(model: Model, wanted: readonly string[], runtime: Runtime): P
   } finally {
     await session.release();
   }
-}
-
-/** Takes over the elements of an onnxruntime tensor, without copying them. */
-function fromRuntime(name: string, value: RuntimeTensor): Tensor {
-  const data = value.data as ArrayBufferView;
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (!(value.type in dataTypes)) {
-    throw new PruneError(
-      'runtime',
-      `onnxruntime gave ${name} the type ${value.type}, which is unknown here; report it`,
-    );
-  }
-  return rawTensor(name, value.type, value.dims, bytes);
 }
 
 function isUsable({ dtype, dims, data }: Tensor): boolean {

@@ -1,9 +1,11 @@
 import type { InferenceSession } from 'onnxruntime-common';
 import { PruneError, throwIfAborted } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
+import { tensorAttribute } from '../onnx/attributes.js';
 import type { DataType } from '../onnx/data-type.js';
 import type { Model, Node, ValueInfo, ValueType } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { integersOf } from '../onnx/values.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from './evaluate.js';
 import { readRefusal } from './failures.js';
@@ -58,6 +60,10 @@ export class ShapeInference {
       }
     }
     for (const [name, { dtype, dims }] of this.literals) this.facts.set(name, { dtype, shape: dims });
+    for (const node of graph.nodes) {
+      const filled = filledTensor(node, this.literals);
+      if (filled !== undefined) this.facts.set(node.outputs[0]!, filled);
+    }
     this.reads = graph.nodes.map(usedNames);
     for (const [index, node] of graph.nodes.entries()) {
       for (const name of node.outputs) if (name !== '') this.writers.set(name, index);
@@ -144,7 +150,7 @@ export class ShapeInference {
 
   private async inferSegment(segment: Segment): Promise<void> {
     const own = indicesOf(segment).filter(
-      (index) => !this.cut.has(index) && !this.literals.has(this.model.graph.nodes[index]!.outputs[0] ?? ''),
+      (index) => !this.cut.has(index) && !this.facts.has(this.model.graph.nodes[index]!.outputs[0] ?? ''),
     );
     const nodesOf = (indices: readonly number[]) => indices.map((index) => this.model.graph.nodes[index]!);
     const outputs = nodesOf(own).flatMap((node) => node.outputs.filter((name) => name !== ''));
@@ -267,6 +273,19 @@ export class ShapeInference {
       'none'
     );
   }
+}
+
+/**
+ * Large ConstantOfShape outputs (filler weights, masks): known here and cut off, because onnxruntime would fold them,
+ * which took 3 s for a VGG's worth of zeros.
+ */
+function filledTensor(node: Node, literals: ReadonlyMap<string, Tensor>): Fact | undefined {
+  const target = literals.get(node.inputs[0] ?? '');
+  if (node.opType !== 'ConstantOfShape' || node.domain !== '' || target === undefined) return undefined;
+  const shape = integersOf(target);
+  return elementCount(shape) > 4096
+    ? { dtype: tensorAttribute(node, 'value')?.dtype ?? 'float32', shape }
+    : undefined;
 }
 
 function probe(input: string, output: string): Node {
