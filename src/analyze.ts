@@ -37,7 +37,10 @@ export async function analyze(
   const { runtime, signal, onProgress } = options;
   const start = performance.now();
   onProgress?.({ phase: 'shapes', done: 0, total: 1 });
-  const shapes = await inferShapes(model, runtime, { ...(options.shapes && { shapes: options.shapes }), signal });
+  const shapes = await inferShapes(model, runtime, {
+    ...(options.shapes && { shapes: options.shapes }),
+    signal,
+  });
   const facts = await valueFacts(model, runtime, shapes);
   throwIfAborted(signal);
   onProgress?.({ phase: 'shapes', done: 1, total: 1 });
@@ -98,7 +101,10 @@ function ioFilter(patterns: readonly string[]): (value: string, axis: number) =>
   const filters = patterns.map((pattern) => {
     const match = /^(.+):(\d+)$/.exec(pattern);
     if (!match)
-      throw new PruneError('invalid-option', `invalid allow-io '${pattern}': write it as NAME:AXIS, e.g. 'past_*:1'`);
+      throw new PruneError(
+        'invalid-option',
+        `invalid allow-io '${pattern}': write it as NAME:AXIS, e.g. 'past_*:1'`,
+      );
     return { matches: picomatch(match[1]!, { bash: true }), axis: Number(match[2]) };
   });
   return (value, axis) => filters.some((filter) => filter.axis === axis && filter.matches(value));

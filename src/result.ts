@@ -1,0 +1,56 @@
+import type { Analysis } from './analyze.js';
+import type { Coverage, Hindrance } from './cost/coverage.js';
+import type { Model } from './onnx/model.js';
+import type { Plan } from './plan/plan.js';
+
+/** A cost before and after. */
+export interface Change {
+  readonly dense: number;
+  readonly pruned: number;
+}
+
+export interface GroupOutcome {
+  readonly id: string;
+  readonly name: string;
+  readonly size: number;
+  readonly kept: number;
+  /** Why it was left whole or lost less than asked for; undefined if neither. */
+  readonly note: string | undefined;
+}
+
+/** What `prune` did, without the model: JSON-ready. */
+export interface PruneReport {
+  readonly groups: readonly GroupOutcome[];
+  readonly macs: Change;
+  readonly parameters: Change;
+  /** Bytes of all weights. */
+  readonly bytes: Change;
+  readonly coverage: { readonly all: Coverage; readonly withoutResidualStream: Coverage };
+  /** What blocked the rest, the costliest first. */
+  readonly hindrances: readonly Hindrance[];
+  readonly verification: VerificationSummary | undefined;
+  readonly warnings: readonly string[];
+  /** Milliseconds by phase. */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+export interface VerificationSummary {
+  readonly level: 'shapes' | 'outputs' | 'full';
+  readonly passed: boolean;
+  readonly tensorsCompared: number;
+  /** Largest max-abs difference of any tensor, relative to that tensor's largest magnitude. */
+  readonly maxRelativeError: number;
+  readonly tolerance: number;
+  /** Tensors too close to zero to prove anything. */
+  readonly dead: readonly string[];
+  readonly failures: readonly string[];
+}
+
+export interface PruneResult {
+  readonly model: Model;
+  readonly plan: Plan;
+  /** The plan in the public file format, ready for JSON. */
+  readonly planFile: unknown;
+  readonly analysis: Analysis;
+  readonly report: PruneReport;
+}
