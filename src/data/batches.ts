@@ -2,7 +2,7 @@ import { PruneError } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
 import { arrayExamples } from './arrays.js';
 import type { Batch, BatchTensor, DataSource, Examples, ModelInput } from './batch.js';
-import { elementTypeOf, holds, type Elements, type ElementType } from './elements.js';
+import { convertElements, elementTypeOf, holds, type Elements, type ElementType } from './elements.js';
 import { batchSize, checkBatch, fixedBatch } from './inputs.js';
 import { checkLabelCount, toLabels } from './labels.js';
 import type { BatchOptions, DrawOptions, NormalizationOptions } from './options.js';
@@ -76,6 +76,7 @@ export interface LooseTensor {
 function tightened(tensor: LooseTensor, input: ModelInput | undefined): BatchTensor {
   const { data, dims } = tensor;
   const dtype = tensor.dtype ?? (input && holds(data, input.dtype) ? input.dtype : elementTypeOf(data));
+  if (dtype === 'bool') convertElements(data, 'uint8', 'bool', input?.name ?? 'extra'); // throws beyond 0 and 1
   return { dtype, dims, data };
 }
 

@@ -161,5 +161,5 @@ async function isFolder(path: string): Promise<boolean> {
 function unreadable(path: string, cause: unknown): PruneError {
   const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
   const remedy = code === 'ENOENT' ? 'check the path' : 'check that it is a readable file under 2 GiB';
-  return new PruneError('invalid-data', `can't read data '${path}' (${code}): ${remedy}`, { cause });
+  return new PruneError('invalid-data', `can't read data '${path}' (${code}); ${remedy}`, { cause });
 }

@@ -58,7 +58,7 @@ async function loadSharp(): Promise<Sharp> {
   } catch (error) {
     throw new PruneError(
       'invalid-data',
-      "images are decoded by 'sharp', which is not installed; npm install sharp",
+      "images are decoded by 'sharp', which can't be loaded; npm install sharp",
       {
         cause: error,
       },

@@ -80,7 +80,7 @@ export function onlyInput(inputs: readonly ModelInput[], asked: string | undefin
 
 export function shapeMismatch(input: ModelInput, got: readonly number[], remedy: string): PruneError {
   const shapes = `expects ${formatShape(input.dims)}, got ${formatShape(got)}`;
-  return new PruneError('invalid-data', `input '${input.name}' ${shapes}: ${remedy}`);
+  return new PruneError('invalid-data', `input '${input.name}' ${shapes}; ${remedy}`);
 }
 
 /**
