@@ -6,9 +6,12 @@ import { costModel, type CostModel } from './cost/cost.js';
 import { PruneError, throwIfAborted } from './errors.js';
 import { buildGroups } from './groups/build.js';
 import type { Grouping } from './groups/group.js';
+import { isFloat } from './onnx/data-type.js';
+import { opsetOf } from './onnx/domain.js';
 import type { Model } from './onnx/model.js';
+import { parameterOf } from './onnx/schema.js';
 import { elementCount, type Tensor } from './onnx/tensor.js';
-import { integersOf } from './onnx/values.js';
+import { floatsOf, integersOf } from './onnx/values.js';
 import type { AnalyzeOptions } from './options.js';
 import type { Runtime } from './runtime/runtime.js';
 import { evaluateConstants } from './shapes/evaluate.js';
@@ -63,22 +66,34 @@ const maxShapeElements = 1024;
 
 async function valueFacts(model: Model, runtime: Runtime, shapes: Shapes): Promise<ValueFacts> {
   const sources = findParameters(model.graph);
+  const opset = opsetOf(model);
   const wanted = new Set<string>();
-  for (const node of model.graph.nodes)
-    for (const value of node.inputs) if (!sources.has(value) && isShapeLike(shapes, value)) wanted.add(value);
+  for (const node of model.graph.nodes) {
+    const scales = parameterOf(node, opset, 'scales');
+    node.inputs.forEach((value, input) => {
+      const isScale = scales.source === 'input' && scales.index === input;
+      if (!sources.has(value) && (isScale || isShapeLike(shapes, value))) wanted.add(value);
+    });
+  }
   const computed = await evaluateConstants(model, runtime, (value) => knownShape(shapes, value), wanted);
-  const literals = new Map<Tensor, readonly number[] | undefined>();
-  const integers = (tensor: Tensor): readonly number[] | undefined => {
-    if (!literals.has(tensor)) literals.set(tensor, isInteger(tensor.dtype) ? integersOf(tensor) : undefined);
-    return literals.get(tensor);
+  const known = new Map<Tensor, readonly number[] | undefined>();
+  const numbers = (tensor: Tensor): readonly number[] | undefined => {
+    if (!known.has(tensor)) known.set(tensor, numbersOf(tensor));
+    return known.get(tensor);
   };
   return {
     shapeOf: (value) => shapes.of(value),
-    integersOf: (value) => {
+    numbersOf: (value) => {
       const tensor = sources.get(value)?.tensor ?? computed.get(value);
-      return tensor && integers(tensor);
+      return tensor && numbers(tensor);
     },
   };
+}
+
+function numbersOf(tensor: Tensor): readonly number[] | undefined {
+  if (isInteger(tensor.dtype)) return integersOf(tensor);
+  const isSmall = elementCount(tensor.dims) <= maxShapeElements;
+  return isSmall && isFloat(tensor.dtype) ? Array.from(floatsOf(tensor)) : undefined;
 }
 
 function isShapeLike(shapes: Shapes, value: string): boolean {

@@ -55,8 +55,8 @@ export interface AxisAnalysis {
 export interface ValueFacts {
   /** Static dims; entries undefined where they depend on data; undefined if the rank is unknown. */
   shapeOf(value: string): readonly (number | undefined)[] | undefined;
-  /** Integers of a constant value; undefined if it isn't constant. */
-  integersOf(value: string): readonly number[] | undefined;
+  /** Elements of a small constant value of shapes, indices or scales; undefined if it isn't one. */
+  numbersOf(value: string): readonly number[] | undefined;
 }
 
 export interface CoupleOptions {
@@ -148,7 +148,10 @@ class Coupling {
       const context = this.context(node);
       const result = typeof rule === 'function' ? rule(context) : rule;
       const relation = typeof result === 'string' ? { notation: result } : result;
-      const outputs = node.outputs.map((value, k) => (value ? context.outputShape(k) : undefined));
+      // An output of unknown shape beside the first gets no axes; whoever reads it is blocked.
+      const outputs = node.outputs.map((value, k) =>
+        value && (k === 0 || this.facts.shapeOf(value)) ? context.outputShape(k) : undefined,
+      );
       const applied = applyRelation(
         this.system,
         this.parse(relation.notation),
@@ -156,7 +159,7 @@ class Coupling {
         { inputs, outputs },
         origin,
       );
-      node.outputs.forEach((value, k) => value && this.axes.set(value, applied.outputs[k]!));
+      node.outputs.forEach((value, k) => outputs[k] && this.axes.set(value, applied.outputs[k]!));
       this.recordRoles(index, relation, applied, parameters);
       return relation;
     } catch (error) {
@@ -234,22 +237,23 @@ class Coupling {
     { uses, outputLetters }: AppliedRelation,
     read: readonly (number | undefined | null)[],
   ): void {
+    const factors = relation.contraction;
     const sides = new Map<string, Set<number>>();
-    if (relation.contraction)
-      for (const { input, letter } of uses)
-        if (input < 2) sides.set(letter, (sides.get(letter) ?? new Set()).add(input));
+    for (const { input, letter } of factors ? uses : [])
+      if (factors!.includes(input)) sides.set(letter, (sides.get(letter) ?? new Set()).add(input));
     const roleOf = ({ input, axis, letter }: LetterUse): Role | undefined => {
-      if (relation.contraction) {
-        if (input >= 2) return 'shift';
+      const given = relation.roles?.[input];
+      if (given) return typeof given === 'string' ? given : given[axis];
+      if (factors) {
+        if (!factors.includes(input)) return 'shift';
         if (!outputLetters.has(letter)) return 'contract';
-        return sides.get(letter)!.size === 2 ? 'batch' : 'produce';
+        return sides.get(letter)!.size > 1 ? 'batch' : 'produce';
       }
       if (input === 0 && relation.normalize?.includes(letter)) return 'normalize';
-      if (input === 0 && relation.sums?.includes(letter)) return 'contract';
-      const given = relation.roles?.[input];
-      return typeof given === 'string' ? given : given?.[axis];
+      return input === 0 && relation.sums?.includes(letter) ? 'contract' : undefined;
     };
-    const betweenActivations = !!relation.contraction && read[0] === null && read[1] === null;
+    const betweenActivations =
+      !!factors && factors.length > 1 && factors.every((input) => read[input] === null);
     for (const use of uses) {
       const role = roleOf(use);
       const parameter = read[use.input] ?? undefined;
@@ -273,8 +277,8 @@ class Coupling {
       if (!shape) throw new NoRelation(`the shape of ${what} is unknown`);
       return shape.map((dim) => dim ?? NaN);
     };
-    const integers = (input: number): readonly number[] => {
-      const values = facts.integersOf(node.inputs[input] ?? '');
+    const numbers = (input: number): readonly number[] => {
+      const values = facts.numbersOf(node.inputs[input] ?? '');
       if (!values) throw new NoRelation(`input ${input} ('${node.inputs[input]}') is computed from data`);
       return values;
     };
@@ -288,13 +292,15 @@ class Coupling {
       shape: (input) => dims(node.inputs[input], `input ${input}`),
       outputShape: (output = 0) => dims(node.outputs[output], `output ${output}`),
       isParameter: (input) => sources.has(node.inputs[input] ?? ''),
-      integers,
+      numbers,
       parameter: (name) => {
         const found = parameterOf(node, opset, name);
         if (found.source === 'absent') return undefined;
-        if (found.source === 'input') return integers(found.index);
+        if (found.source === 'input') return numbers(found.index);
         const attribute = node.attributes.get(found.attribute);
-        return attribute?.type === 'ints' ? attribute.value.map(Number) : undefined;
+        if (attribute?.type === 'ints') return attribute.value.map(Number);
+        if (attribute?.type === 'floats') return attribute.value;
+        return attribute?.type === 'int' ? [Number(attribute.value)] : undefined;
       },
     };
   }

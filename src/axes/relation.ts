@@ -17,8 +17,8 @@ export interface Relation {
   readonly notation: string;
   /** Sizes of letters that no single axis tells. */
   readonly sizes?: Readonly<Record<string, number>>;
-  /** A product summed over the letters that the outputs lack; operands 0 and 1 are multiplied, the rest is added. */
-  readonly contraction?: boolean;
+  /** The inputs whose product is summed over the letters that the outputs lack; other inputs are added. */
+  readonly contraction?: readonly number[];
   /** Letters of input 0 that the op takes statistics over. */
   readonly normalize?: readonly string[];
   /** Letters of input 0 that the op sums over. */
@@ -92,7 +92,11 @@ export function applyRelation(
   // Letters that stand alone name an axis as it is; composites are unified with theirs afterwards.
   const uses: LetterUse[] = [];
   const composites: [Pattern, Axis, number, number][] = [];
-  inputs.forEach((patterns, input) =>
+  inputs.forEach((patterns, input) => {
+    // An operand left alone holds shapes, bounds or indices: each entry means what its position says.
+    const why = 'its entries are sizes, bounds or indices';
+    if (!patterns)
+      operands.inputs[input]?.forEach((axis, i) => system.block(axis, { ...at(origin, input, i), why }));
     patterns?.forEach((pattern, i) => {
       const axis = operands.inputs[input]![i]!;
       if (pattern.kind === 'ellipsis') system.block(axis, blocker);
@@ -104,8 +108,8 @@ export function applyRelation(
         if (pattern.blocked) system.block(axis, blocker);
         if (axis.size !== 1) uses.push({ input, axis: i, letter: pattern.name, expression: axis });
       }
-    }),
-  );
+    });
+  });
   for (const [pattern, axis, input, i] of composites) {
     system.unify(build(pattern), axis, at(origin, input, i));
     for (const letter of plainLetters(pattern)) {

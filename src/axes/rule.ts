@@ -13,10 +13,10 @@ export interface OpContext {
   outputShape(output?: number): readonly number[];
   /** Whether the input is an initializer or a Constant (possibly behind Identity). */
   isParameter(input: number): boolean;
-  /** Integers of a constant input. @throws NoRelation if it is computed from data. */
-  integers(input: number): readonly number[];
+  /** Elements of a constant input. @throws NoRelation if it is computed from data. */
+  numbers(input: number): readonly number[];
   /**
-   * Integers of a parameter that is an attribute or an input, whichever the opset says; undefined if absent.
+   * Numbers of a parameter that is an attribute or an input, whichever the opset says; undefined if absent.
    * @throws NoRelation if it is an input computed from data.
    */
   parameter(name: string): readonly number[] | undefined;

@@ -12,6 +12,8 @@ interface Case {
   readonly attributes?: Readonly<Record<string, number | readonly number[] | string>>;
   /** Values of parameters that may be inputs. */
   readonly parameters?: Readonly<Record<string, readonly number[]>>;
+  /** Values of constant inputs. */
+  readonly constants?: Readonly<Record<number, readonly number[]>>;
   readonly opset?: number;
 }
 
@@ -23,7 +25,15 @@ function attribute(name: string, value: number | readonly number[] | string): At
 }
 
 /** The notation that a rule states for a node. */
-function notationOf({ op, inputs, outputs, attributes = {}, parameters = {}, opset = 17 }: Case): string {
+function notationOf({
+  op,
+  inputs,
+  outputs,
+  attributes = {},
+  parameters = {},
+  constants = {},
+  opset = 17,
+}: Case): string {
   const node: Node = {
     name: 'node',
     opType: op,
@@ -42,7 +52,7 @@ function notationOf({ op, inputs, outputs, attributes = {}, parameters = {}, ops
     shape: (input) => inputs[input]!,
     outputShape: (output = 0) => outputs[output]!,
     isParameter: () => false,
-    integers: () => [],
+    numbers: (input) => constants[input]!,
     parameter: (name) => parameters[name],
   };
   const rule = axisRules.get(op)!;
@@ -321,6 +331,164 @@ const table: [Case, string][] = [
   [{ op: 'Shape', inputs: [image], outputs: [[4]] }, '… -> #…'],
   [{ op: 'Size', inputs: [image], outputs: [[]] }, '… -> #…'],
   [{ op: 'Range', inputs: [[], [], []], outputs: [[5]] }, '_, _, _ -> #a'],
+  [
+    {
+      op: 'Einsum',
+      inputs: [
+        [1, 4, 5, 8],
+        [1, 4, 7, 8],
+      ],
+      outputs: [[1, 4, 5, 7]],
+      attributes: { equation: 'bhid, bhjd -> bhij' },
+    },
+    'b h i d, b h j d -> b h i j',
+  ],
+  [
+    {
+      op: 'Einsum',
+      inputs: [
+        [3, 5, 8],
+        [8, 4],
+      ],
+      outputs: [[3, 5, 4]],
+      attributes: { equation: '...ij,jk' },
+    },
+    '… i j, j k -> … i k',
+  ],
+  [{ op: 'Einsum', inputs: [[5, 8]], outputs: [[5]], attributes: { equation: 'ij->i' } }, 'i j -> i'],
+  [
+    { op: 'ConvInteger', inputs: [image, [4, 8, 3, 3], [], [4]], outputs: [[1, 4, 5, 5]] },
+    'n (g ci) #…, (g co) ci #…, , (g co) -> n (g co) #…',
+  ],
+  [
+    {
+      op: 'QLinearConv',
+      inputs: [image, [], [], [4, 8, 3, 3], [4], [4], [], [], [4]],
+      outputs: [[1, 4, 5, 5]],
+    },
+    'n (g ci) #…, , , (g co) ci #…, (g co), (g co), , , (g co) -> n (g co) #…',
+  ],
+  [
+    { op: 'MatMulInteger', inputs: [[2, 8], [8, 4], [], [4]], outputs: [[2, 4]] },
+    '… i k, … k j, , j -> … i j',
+  ],
+  [
+    { op: 'QLinearMatMul', inputs: [[2, 8], [], [], [8, 4], [4], [1], [], []], outputs: [[2, 4]] },
+    '… i k, , , … k j, j, 1, ,  -> … i j',
+  ],
+  [
+    { op: 'MeanVarianceNormalization', inputs: [image], outputs: [image], attributes: { axes: [0, 2, 3] } },
+    'a b c d -> a b c d',
+  ],
+  [
+    {
+      op: 'Resize',
+      inputs: [image, [0], [4]],
+      outputs: [[1, 8, 10, 10]],
+      parameters: { scales: [1, 1, 2, 2] },
+    },
+    'a b #c #d, _, _ -> a b #cresized #dresized',
+  ],
+  [
+    { op: 'Resize', inputs: [image, [0], [4]], outputs: [image], parameters: { scales: [1, 1.05, 1, 1] } },
+    'a #b c d, _, _ -> a #bresized c d',
+  ],
+  [
+    {
+      op: 'Upsample',
+      inputs: [image, [4]],
+      outputs: [[1, 8, 10, 5]],
+      parameters: { scales: [1, 1, 2, 1] },
+      opset: 9,
+    },
+    'a b #c d, _ -> a b #cresized d',
+  ],
+  [{ op: 'Trilu', inputs: [[1, 5, 5], []], outputs: [[1, 5, 5]] }, '… #i #j, _ -> … #i #j'],
+  [{ op: 'ReverseSequence', inputs: [[5, 1, 8], [1]], outputs: [[5, 1, 8]] }, '#a #b c, _ -> #a #b c'],
+  [
+    {
+      op: 'GatherElements',
+      inputs: [
+        [2, 5, 8],
+        [2, 3, 8],
+      ],
+      outputs: [[2, 3, 8]],
+      attributes: { axis: 1 },
+    },
+    'a #b c, a #bindex c -> a #bindex c',
+  ],
+  ...['ScatterElements', 'Scatter'].map((op): [Case, string] => [
+    {
+      op,
+      inputs: [
+        [2, 5, 8],
+        [2, 3, 7],
+        [2, 3, 7],
+      ],
+      outputs: [[2, 5, 8]],
+      attributes: { axis: 1 },
+    },
+    'a #b #c, a #bindex #cindex, a #bindex #cindex -> a #b #c',
+  ]),
+  [
+    {
+      op: 'GatherND',
+      inputs: [
+        [5, 6, 8],
+        [3, 2],
+      ],
+      outputs: [[3, 8]],
+    },
+    '#a #b c, i0 #i1 -> i0 c',
+  ],
+  [
+    {
+      op: 'GatherND',
+      inputs: [
+        [5, 6, 8],
+        [5, 3, 1],
+      ],
+      outputs: [[5, 3, 8]],
+      attributes: { batch_dims: 1 },
+    },
+    'i0 #b c, i0 i1 #i2 -> i0 i1 c',
+  ],
+  [
+    {
+      op: 'ScatterND',
+      inputs: [
+        [5, 6, 8],
+        [3, 2],
+        [3, 8],
+      ],
+      outputs: [[5, 6, 8]],
+    },
+    '#a #b c, i0 #i1, i0 c -> #a #b c',
+  ],
+  [
+    {
+      op: 'TopK',
+      inputs: [[2, 8, 5], [1]],
+      outputs: [
+        [2, 3, 5],
+        [2, 3, 5],
+      ],
+      attributes: { axis: 1 },
+    },
+    'a #b c, _ -> a #k c, a #k c',
+  ],
+  [{ op: 'OneHot', inputs: [[2, 3], [], [2]], outputs: [[2, 3, 10]] }, 'i0 i1, _, _ -> i0 i1 #depth'],
+  [
+    { op: 'Compress', inputs: [[2, 3], [3]], outputs: [[2, 2]], attributes: { axis: 1 } },
+    'a #b, _ -> a #picked',
+  ],
+  [{ op: 'CumSum', inputs: [[2, 3], []], outputs: [[2, 3]], constants: { 1: [1] } }, 'a #b, _ -> a #b'],
+  [{ op: 'RoiAlign', inputs: [image, [3, 4], [3]], outputs: [[3, 8, 7, 7]] }, 'n c #…, #r #k, #r -> #r c #…'],
+  [{ op: 'GridSample', inputs: [image, [1, 4, 4, 2]], outputs: [[1, 8, 4, 4]] }, 'n c #…, n #… -> n c #…'],
+  ...['QuantizeLinear', 'DequantizeLinear'].flatMap((op): [Case, string][] => [
+    [{ op, inputs: [image, [], []], outputs: [image] }, 'a b c d, ,  -> a b c d'],
+    [{ op, inputs: [image, [8]], outputs: [image] }, 'a b c d, b -> a b c d'],
+  ]),
 ];
 
 describe('axis rules print their notation', () => {

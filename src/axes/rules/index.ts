@@ -7,6 +7,7 @@ import { indexing } from './indexing.js';
 import { movement } from './movement.js';
 import { normalization } from './normalization.js';
 import { pooling } from './pooling.js';
+import { quantization } from './quantization.js';
 import { recurrent } from './recurrent.js';
 import { reduction } from './reduction.js';
 
@@ -19,6 +20,7 @@ export const axisRuleFamilies: Readonly<Record<string, AxisRules>> = {
   movement,
   indexing,
   recurrent,
+  quantization,
   constant,
 };
 

@@ -48,6 +48,15 @@ export const movement: AxisRules = {
     return `${joined}${op.inputCount > 1 ? ', _' : ''} -> ${outputs.join(', ')}`;
   },
   Pad: pad,
+  ...ruleFor('Resize Upsample', resize),
+  Trilu: { notation: '… #i #j, _ -> … #i #j', why: 'a triangle is cut by position' },
+  ReverseSequence: (op) => {
+    const x = letters(op.shape(0).length);
+    const time = intAttribute(op.node, 'time_axis', 0);
+    const batch = intAttribute(op.node, 'batch_axis', 1);
+    const axes = x.map((letter, i) => (i === time || i === batch ? `#${letter}` : letter)).join(' ');
+    return { notation: `${axes}, _ -> ${axes}`, why: 'it is reversed by position' };
+  },
   DepthToSpace: (op) => {
     const columnFirst = stringAttribute(op.node, 'mode', 'DCR') === 'CRD';
     const block = intAttribute(op.node, 'blocksize', 1);
@@ -131,6 +140,27 @@ function appendRun(
     output.push(...ys);
     equalities.push(`${bare(xs)} = ${bare(ys)}`);
   }
+}
+
+/** Axes of scale 1 pass; an axis that only rounds to its old size is interpolated all the same. */
+function resize(op: OpContext): Relation {
+  const [from, to] = [op.shape(0), op.outputShape()];
+  const axes = op.parameter('axes')?.map((axis) => axisIndex(axis, from.length)) ?? from.map((_, i) => i);
+  const scales = op.parameter('scales');
+  const crops = stringAttribute(op.node, 'coordinate_transformation_mode', '') === 'tf_crop_and_resize';
+  const x = letters(from.length);
+  const isResized = (axis: number): boolean => {
+    const i = axes.indexOf(axis);
+    if (i < 0) return false;
+    return crops || from[axis] !== to[axis] || (!!scales?.length && scales[i] !== 1);
+  };
+  const input = x.map((letter, i) => (isResized(i) ? `#${letter}` : letter));
+  const output = x.map((letter, i) => (isResized(i) ? `#${letter}resized` : letter));
+  const rest = new Array(op.inputCount - 1).fill(', _').join('');
+  return {
+    notation: `${input.join(' ')}${rest} -> ${output.join(' ')}`,
+    why: 'resizing mixes neighbouring positions',
+  };
 }
 
 function pad(op: OpContext): Relation {

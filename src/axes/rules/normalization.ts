@@ -1,4 +1,4 @@
-import { intAttribute } from '../../onnx/attributes.js';
+import { intAttribute, intsAttribute } from '../../onnx/attributes.js';
 import type { Relation } from '../relation.js';
 import { axisIndex, letters, NoRelation, ruleFor, type AxisRules, type OpContext } from '../rule.js';
 
@@ -40,6 +40,14 @@ export const normalization: AxisRules = {
     return {
       notation: `${axes.join(' ')} -> ${axes.join(' ')}`,
       why: 'every element is divided by a norm over this axis',
+    };
+  },
+  MeanVarianceNormalization: (op) => {
+    const axes = letters(op.shape(0).length);
+    const over = intsAttribute(op.node, 'axes') ?? [0, 2, 3];
+    return {
+      notation: `${axes.join(' ')} -> ${axes.join(' ')}`,
+      normalize: over.map((axis) => axes[axisIndex(axis, axes.length)]!),
     };
   },
   LRN: { notation: 'n #c … -> n #c …', why: 'each channel is normalised by its neighbours' },
