@@ -1,0 +1,76 @@
+import type { AxisAnalysis } from '../axes/couple.js';
+import { intsAttribute } from '../onnx/attributes.js';
+import { opsetOf } from '../onnx/domain.js';
+import { parameterOf } from '../onnx/schema.js';
+import { integersOf } from '../onnx/values.js';
+import type { Tensor } from '../onnx/tensor.js';
+import { scaled, type AxisChange, type Projection, type ShapeOf } from './projection.js';
+import type { NodeChange, RewriteContext, RewriteRule } from './rule.js';
+
+/** The dense model at one size of its symbolic dims. */
+export interface Variant {
+  readonly shapeOf: ShapeOf;
+  /** Constants by name, computed ones included. */
+  readonly constantOf: (value: string) => Tensor | undefined;
+}
+
+/** Applies rules to nodes of a graph. */
+export class NodeChanges {
+  private readonly parameterAxes = new Map<string, AxisAnalysis['parameters'][number]['axes']>();
+
+  constructor(
+    private readonly analysis: AxisAnalysis,
+    private readonly projection: Projection,
+  ) {
+    for (const { node, input, axes } of analysis.parameters) this.parameterAxes.set(`${node}:${input}`, axes);
+  }
+
+  isTouched(index: number): boolean {
+    const node = this.analysis.model.graph.nodes[index]!;
+    return (
+      node.inputs.some((_, input) => this.projection.isTouched(this.inputAxes(index, input))) ||
+      node.outputs.some((name) => this.projection.isTouched(this.analysis.axes.get(name)))
+    );
+  }
+
+  of(index: number, rule: RewriteRule, { shapeOf, constantOf }: Variant): NodeChange {
+    const { model, axes } = this.analysis;
+    const node = model.graph.nodes[index]!;
+    const opset = opsetOf(model, node.domain);
+    const changes = (list: ReturnType<NodeChanges['inputAxes']>, value: string): readonly AxisChange[] => {
+      const dims = shapeOf(value);
+      return (list ?? []).map((axis, i) => atSize(this.projection.of(axis), dims?.[i]));
+    };
+    const context: RewriteContext = {
+      node,
+      opset,
+      outputCount: node.outputs.length,
+      has: (input) => !!node.inputs[input],
+      input: (input) => changes(this.inputAxes(index, input), node.inputs[input] ?? ''),
+      output: (output = 0) => changes(axes.get(node.outputs[output] ?? ''), node.outputs[output] ?? ''),
+      integers: (name) => {
+        const found = parameterOf(node, opset, name);
+        if (found.source === 'absent') return undefined;
+        if (found.source === 'attribute') return intsAttribute(node, found.attribute);
+        const tensor = constantOf(node.inputs[found.index]!);
+        return tensor && integersOf(tensor);
+      },
+    };
+    return rule.change(context);
+  }
+
+  private inputAxes(index: number, input: number) {
+    const name = this.analysis.model.graph.nodes[index]!.inputs[input] ?? '';
+    return this.parameterAxes.get(`${index}:${input}`) ?? this.analysis.axes.get(name);
+  }
+}
+
+/** A change at another size of a symbolic dim inside the axis, which is taken to be its outermost factor. */
+function atSize(change: AxisChange, size: number | undefined): AxisChange {
+  const { before, mask } = change;
+  if (size === undefined || size === before) return change;
+  if (!mask) return { before: size, after: size, mask };
+  const tiled = new Uint8Array(size);
+  for (let i = 0; i < size; i++) tiled[i] = mask[i % before]!;
+  return { before: size, after: scaled(change, size), mask: tiled };
+}

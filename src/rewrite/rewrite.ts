@@ -1,0 +1,79 @@
+import type { AxisAnalysis } from '../axes/couple.js';
+import { findParameters } from '../axes/parameters.js';
+import type { KeptMasks } from '../axes/project.js';
+import type { Model } from '../onnx/model.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { ModelEdit } from './edit.js';
+import { replaceParameters, sliceOf, type TensorSlice } from './parameters.js';
+import { predictShapes, Projection, type ShapeOf } from './projection.js';
+import { correctComputedSizes, planSizes } from './sizes.js';
+import { refreshValueInfos } from './value-infos.js';
+
+export interface RewriteInput {
+  readonly analysis: AxisAnalysis;
+  /** Kept indices of factors, as `keptMasks(plan)` gives them. */
+  readonly masks: KeptMasks;
+  /** The model to slice: the analysed one with the same nodes, maybe with other weights. Default: the analysed one. */
+  readonly model?: Model;
+  /** Dense static shapes, those the analysis was made with. */
+  readonly shapeOf: ShapeOf;
+  /**
+   * Dense static shapes at another size of the symbolic dims, asked for only if the graph computes sizes.
+   * Undefined if there are no symbolic dims.
+   */
+  readonly variedShapeOf?: (() => Promise<ShapeOf>) | undefined;
+  readonly runtime: Runtime;
+}
+
+export interface RewriteResult {
+  readonly model: Model;
+  /** Every sliced use of a parameter, in graph order: the `tensors` of a plan file. */
+  readonly tensors: readonly TensorSlice[];
+  /** Labels of the nodes that had to be added or removed to keep computed sizes right. */
+  readonly nodes: { readonly added: readonly string[]; readonly removed: readonly string[] };
+  /** Static dims of the values that both models have, as they should be now. */
+  readonly shapeOf: ShapeOf;
+}
+
+/**
+ * Applies a plan: slices every parameter, and whatever holds sizes (attributes, shape operands, value_info) follows.
+ * Everything else stays as it is in the file.
+ * @throws PruneError `unsupported` for a size computed from symbolic dims in a way that can't be corrected.
+ */
+export async function rewriteModel(input: RewriteInput): Promise<RewriteResult> {
+  const { analysis, masks } = input;
+  const model = input.model ?? analysis.model;
+  const projection = new Projection(analysis.system, masks);
+  const edit = new ModelEdit(model);
+  const shapeOf = predictShapes(analysis, projection, input.shapeOf);
+
+  const tensors = sliceParameters(analysis, projection);
+  const { literals, computed, variants } = await planSizes(input, model, projection, edit);
+  const slices = tensors.map(({ node, input, axes }) => sliceOf(node, input, axes));
+  replaceParameters(model, edit, [...slices, ...literals]);
+  await correctComputedSizes(input, projection, edit, computed, variants);
+
+  const edited = edit.apply();
+  // Constants, also under the names that Identity gives them, were sliced use by use.
+  const constants = findParameters(edited.model.graph);
+  const labels = (nodes: typeof edited.added): string[] => nodes.map((node) => node.name || node.outputs[0]!);
+  return {
+    model: { ...edited.model, graph: refreshValueInfos(edited.model.graph, analysis, projection) },
+    tensors,
+    nodes: { added: labels(edited.added), removed: labels(edited.removed) },
+    shapeOf: (value) => constants.get(value)?.tensor.dims ?? shapeOf(value),
+  };
+}
+
+function sliceParameters(analysis: AxisAnalysis, projection: Projection): TensorSlice[] {
+  const slices: TensorSlice[] = [];
+  for (const { node, input, source, axes } of analysis.parameters) {
+    const kept = new Map<number, Int32Array>();
+    axes.forEach((axis, i) => {
+      const indices = projection.kept(axis);
+      if (indices) kept.set(i, indices);
+    });
+    if (kept.size > 0) slices.push({ node, input, initializer: source.name, axes: kept });
+  }
+  return slices;
+}

@@ -1,0 +1,242 @@
+import { findParameters, type ParameterSource } from '../axes/parameters.js';
+import { intAttribute, intsAttribute, withAttribute, withoutAttribute } from '../onnx/attributes.js';
+import { opsetOf } from '../onnx/domain.js';
+import type { Model, Node } from '../onnx/model.js';
+import { parameterOf } from '../onnx/schema.js';
+import type { Tensor } from '../onnx/tensor.js';
+import { elementBytes, integersOf, integerTensor, withBytes } from '../onnx/values.js';
+import { evaluateConstants } from '../shapes/evaluate.js';
+import { NodeChanges, type Variant } from './changes.js';
+import type { ModelEdit } from './edit.js';
+import type { Replacement } from './parameters.js';
+import { correct, isRight, numbersOf, type Comparison } from './patch.js';
+import { predictShapes, type Projection, type ShapeOf } from './projection.js';
+import { findShapeRegion } from './region.js';
+import type { RewriteInput } from './rewrite.js';
+import type { NodeChange, RewriteRule } from './rule.js';
+import { rewriteRules } from './rules/index.js';
+
+/** An operand that the graph computes, with the value it has to have, at each size of the symbolic dims. */
+export interface ComputedOperand {
+  readonly node: number;
+  readonly input: number;
+  readonly value: string;
+  readonly wanted: readonly (readonly number[])[];
+}
+
+export interface SizePlan {
+  /** Shape operands that stand in the file. */
+  readonly literals: readonly Replacement[];
+  readonly computed: readonly ComputedOperand[];
+  /** The dense model at one or two sizes of its symbolic dims. */
+  readonly variants: readonly Variant[];
+}
+
+/**
+ * Decides for every size held outside the weights what it has to be. Attributes are edited at once. The graph is
+ * evaluated only if it computes sizes that the plan may change.
+ */
+export async function planSizes(
+  input: RewriteInput,
+  model: Model,
+  projection: Projection,
+  edit: ModelEdit,
+): Promise<SizePlan> {
+  const { analysis } = input;
+  const { nodes } = model.graph;
+  const sources = findParameters(model.graph);
+  const changes = new NodeChanges(analysis, projection);
+  const ruled = new Map<number, RewriteRule>();
+  nodes.forEach((node, index) => {
+    const rule = node.domain === '' ? rewriteRules.get(node.opType) : undefined;
+    if (rule && changes.isTouched(index)) ruled.set(index, rule);
+  });
+  const operands = new Map<number, ReadonlyMap<string, number>>();
+  const names = new Set<string>();
+  for (const [index, rule] of ruled) {
+    const computed = computedOperands(model, index, rule, sources);
+    operands.set(index, computed);
+    for (const k of computed.values()) names.add(nodes[index]!.inputs[k]!);
+  }
+  const boundary = boundaryUses(input, model, sources, projection);
+  for (const { value } of boundary) names.add(value);
+  const variants = await denseVariants(input, model, sources, names);
+
+  const literals: Replacement[] = [];
+  const computed: ComputedOperand[] = [];
+  const decided = new Set<string>();
+  for (const [index, rule] of ruled) {
+    const own = operands.get(index)!;
+    const [change, ...others] = (own.size > 0 ? variants : variants.slice(0, 1)).map((variant) =>
+      changes.of(index, rule, variant),
+    ) as [NodeChange, ...NodeChange[]];
+    setAttributes(edit, index, change);
+    for (const [name, values] of Object.entries(change.ints ?? {})) {
+      if (!values) continue;
+      const k = own.get(name);
+      if (k === undefined) literals.push(...setList(model, edit, index, name, values, sources));
+      else {
+        const wanted = [values, ...others.map(({ ints }) => ints?.[name] ?? values)];
+        computed.push({ node: index, input: k, value: nodes[index]!.inputs[k]!, wanted });
+        decided.add(`${index}:${k}`);
+      }
+    }
+  }
+  for (const use of boundary) {
+    if (decided.has(`${use.node}:${use.input}`)) continue;
+    const dense = variants.map(({ constantOf }) => constantOf(use.value));
+    if (dense.every((tensor) => tensor !== undefined))
+      computed.push({ ...use, wanted: dense.map(numbersOf) });
+  }
+  return { literals, computed, variants };
+}
+
+/** Compares what the pruned graph computes with what is wanted, and puts wrong values right before their first use. */
+export async function correctComputedSizes(
+  { analysis, runtime }: RewriteInput,
+  projection: Projection,
+  edit: ModelEdit,
+  operands: readonly ComputedOperand[],
+  variants: readonly Variant[],
+): Promise<void> {
+  if (operands.length === 0) return;
+  const pruned = edit.apply().model;
+  const values = operands.map(({ value }) => value);
+  const computed = [];
+  for (const { shapeOf } of variants)
+    computed.push(
+      await evaluateConstants(pruned, runtime, predictShapes(analysis, projection, shapeOf), values),
+    );
+
+  const corrected = new Map<string, string>();
+  for (const { node, input, value, wanted } of operands) {
+    const comparison: Comparison = {
+      value,
+      wanted,
+      dense: variants.map(({ constantOf }) => constantOf(value)!),
+      computed: computed.map((tensors) => tensors.get(value)),
+    };
+    if (isRight(comparison)) continue;
+    const key = `${value}=${wanted.map((numbers) => numbers.join()).join(';')}`;
+    let name = corrected.get(key);
+    if (name === undefined) {
+      // Operands come in no order; the nodes may be needed earlier by another one.
+      const first = Math.min(...operands.filter((other) => other.value === value).map((other) => other.node));
+      const correction = correct(comparison, edit);
+      edit.insertBefore(first, correction.nodes);
+      corrected.set(key, (name = correction.name));
+    }
+    edit.setInput(node, input, name);
+  }
+}
+
+/** Inputs of a node that hold the parameters of its rule and are computed by other nodes, by parameter. */
+function computedOperands(
+  model: Model,
+  index: number,
+  rule: RewriteRule,
+  sources: ReadonlyMap<string, ParameterSource>,
+): ReadonlyMap<string, number> {
+  const node = model.graph.nodes[index]!;
+  const opset = opsetOf(model, node.domain);
+  const out = new Map<string, number>();
+  for (const name of rule.reads) {
+    const place = parameterOf(node, opset, name);
+    if (place.source === 'input' && !sources.has(node.inputs[place.index]!)) out.set(name, place.index);
+  }
+  return out;
+}
+
+/** Where values of the shape arithmetic that may change enter the rest of the graph. */
+function boundaryUses(
+  { analysis }: RewriteInput,
+  { graph }: Model,
+  sources: ReadonlyMap<string, ParameterSource>,
+  projection: Projection,
+): Omit<ComputedOperand, 'wanted'>[] {
+  if (!graph.nodes.some(({ opType }) => opType === 'Shape' || opType === 'Size')) return [];
+  const region = findShapeRegion(analysis, sources, projection);
+  const uses: Omit<ComputedOperand, 'wanted'>[] = [];
+  graph.nodes.forEach((node, index) => {
+    if (region.nodes.has(index)) return;
+    node.inputs.forEach((value, input) => {
+      if (region.affected.has(value)) uses.push({ node: index, input, value });
+    });
+  });
+  return uses;
+}
+
+async function denseVariants(
+  { runtime, shapeOf, variedShapeOf }: RewriteInput,
+  model: Model,
+  sources: ReadonlyMap<string, ParameterSource>,
+  names: ReadonlySet<string>,
+): Promise<Variant[]> {
+  const shapes: ShapeOf[] = [shapeOf];
+  if (names.size > 0 && variedShapeOf) shapes.push(await variedShapeOf());
+  const variants: Variant[] = [];
+  for (const shapeOf of shapes) {
+    const computed =
+      names.size > 0 ? await evaluateConstants(model, runtime, shapeOf, names) : new Map<string, Tensor>();
+    variants.push({ shapeOf, constantOf: (name) => sources.get(name)?.tensor ?? computed.get(name) });
+  }
+  return variants;
+}
+
+function setAttributes(edit: ModelEdit, index: number, { int, without }: NodeChange): void {
+  let node = edit.node(index);
+  for (const [name, value] of Object.entries(int ?? {}))
+    if (intAttribute(node, name) !== value)
+      node = withAttribute(node, name, { type: 'int', value: BigInt(value) });
+  for (const name of without ?? []) node = withoutAttribute(node, name);
+  edit.setNode(index, node);
+}
+
+/** Writes an integer list where the opset has it; returns the replacement if that is a constant input. */
+function setList(
+  model: Model,
+  edit: ModelEdit,
+  index: number,
+  name: string,
+  values: readonly number[],
+  sources: ReadonlyMap<string, ParameterSource>,
+): Replacement[] {
+  const node = edit.node(index);
+  const opset = opsetOf(model, node.domain);
+  const present = parameterOf(node, opset, name);
+  const place = present.source === 'absent' ? parameterOf(completed(node, name), opset, name) : present;
+  if (place.source === 'attribute') {
+    const old = intsAttribute(node, name) ?? [];
+    if (old.length === values.length && old.every((x, i) => x === values[i])) return [];
+    const written = node.attributes.get(name)?.value as readonly bigint[] | undefined;
+    const value = values.map((x, i) => (written && x === old[i] ? written[i]! : BigInt(x)));
+    edit.setNode(index, withAttribute(node, name, { type: 'ints', value }));
+  } else if (present.source === 'input') {
+    const { tensor } = sources.get(node.inputs[present.index]!)!;
+    const old = integersOf(tensor);
+    if (old.every((x, i) => x === values[i])) return [];
+    const make = (dense: Tensor): Tensor => withIntegers(dense, old, values);
+    return [{ node: index, input: present.index, key: `=${values.join()}`, make }];
+  } else if (place.source === 'input') {
+    const tensor = integerTensor(edit.names.take(`${node.outputs[0]}_${name}`), values);
+    edit.addTensor(tensor);
+    edit.setInput(index, place.index, tensor.name);
+  }
+  return [];
+}
+
+/** The node as if it left no parameter out, to learn where one belongs. */
+function completed(node: Node, name: string): Node {
+  const inputs = Array.from({ length: 8 }, (_, i) => node.inputs[i] || '?');
+  return { ...withAttribute(node, name, { type: 'ints', value: [] }), inputs };
+}
+
+/** Overwrites changed entries only: what a double can't hold, such as an open bound of INT64_MAX, stays. */
+function withIntegers(tensor: Tensor, old: readonly number[], values: readonly number[]): Tensor {
+  const size = elementBytes(tensor.dtype);
+  const bytes = tensor.data.bytes().slice();
+  values.forEach((value, i) => {
+    if (value !== old[i]) bytes.set(integerTensor('', [value], [1], tensor.dtype).data.bytes(), i * size);
+  });
+  return withBytes(tensor, bytes);
+}
