@@ -44,9 +44,9 @@ export class Encoder {
       graph: this.graph(model.graph),
       opsetImport: model.opsetImports.map((entry) => this.opsetImport(entry)),
       metadataProps: model.metadata.map((entry) => this.stringEntry(entry)),
+      trainingInfo: model.trainingInfo.map((info) => this.asEncoded(info)),
       functions: model.functions.map((body) => this.functionBody(body)),
     };
-    for (const info of model.trainingInfo) this.append(message, ...lengthDelimited(20, info));
     return this.withUnknown(message, model.unknown);
   }
 
@@ -55,6 +55,7 @@ export class Encoder {
       node: graph.nodes.map((node) => this.node(node)),
       ...text('name', graph.name),
       initializer: graph.initializers.map((tensor) => this.tensor(tensor)),
+      sparseInitializer: graph.sparseInitializers.map(({ encoded }) => this.asEncoded(encoded)),
       ...text('docString', graph.docString),
       input: graph.inputs.map((value) => this.valueInfo(value)),
       output: graph.outputs.map((value) => this.valueInfo(value)),
@@ -69,29 +70,24 @@ export class Encoder {
         ),
       ),
     };
-    for (const { encoded } of graph.sparseInitializers) this.append(message, ...lengthDelimited(15, encoded));
     return this.withUnknown(message, graph.unknown);
   }
 
   private node(node: Node): onnxProto.onnx.INodeProto {
-    const attribute: onnxProto.onnx.IAttributeProto[] = [];
     const message: onnxProto.onnx.INodeProto = {
       input: node.inputs as string[],
       output: node.outputs as string[],
       ...text('name', node.name),
       opType: node.opType,
       ...text('domain', node.domain),
-      attribute,
+      attribute: Array.from(node.attributes.values(), (entry) => this.attribute(entry)),
       ...text('docString', node.docString),
     };
-    for (const entry of node.attributes.values()) {
-      if (entry.type === 'other') this.append(message, ...lengthDelimited(5, entry.value));
-      else attribute.push(this.attribute(entry));
-    }
     return this.withUnknown(message, node.unknown);
   }
 
-  private attribute(attribute: Exclude<Attribute, { type: 'other' }>): onnxProto.onnx.IAttributeProto {
+  private attribute(attribute: Attribute): onnxProto.onnx.IAttributeProto {
+    if (attribute.type === 'other') return this.asEncoded(attribute.value);
     const message: onnxProto.onnx.IAttributeProto = {
       name: attribute.name,
       type: attributeTypes[attribute.type],
@@ -142,7 +138,7 @@ export class Encoder {
     } else if (data.strings) message.stringData = data.strings as Uint8Array[];
     else if (data instanceof TypedData) this.append(message, ...lengthDelimited(data.field, data.packed));
     else if (data.storage !== 'absent' && data.byteLength > 0) message.rawData = data.bytes();
-    if (tensor.segment) this.append(message, ...lengthDelimited(3, tensor.segment));
+    if (tensor.segment) message.segment = this.asEncoded(tensor.segment);
     return this.withUnknown(message, tensor.unknown);
   }
 
@@ -151,8 +147,9 @@ export class Encoder {
       ...text('name', value.name),
       ...text('docString', value.docString),
     };
-    if (value.type?.kind === 'tensor') message.type = this.type(value.type);
-    else if (value.type) this.append(message, ...lengthDelimited(2, value.type.encoded));
+    if (value.type)
+      message.type =
+        value.type.kind === 'tensor' ? this.type(value.type) : this.asEncoded(value.type.encoded);
     return this.withUnknown(message, value.unknown);
   }
 
@@ -197,6 +194,11 @@ export class Encoder {
 
   private stringEntry(entry: StringEntry): onnxProto.onnx.IStringStringEntryProto {
     return this.withUnknown({ key: entry.key, value: entry.value }, entry.unknown);
+  }
+
+  /** A message that was carried along: no known field is set, all its bytes are extras. */
+  private asEncoded(bytes: Uint8Array): object {
+    return this.withUnknown({}, bytes);
   }
 
   private withUnknown<T extends object>(message: T, unknown: Uint8Array | undefined): T {

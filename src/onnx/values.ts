@@ -48,11 +48,11 @@ export function floatsOf(tensor: Tensor, options: { readonly widen?: boolean } =
 export function decodeFloats(bytes: Uint8Array, dtype: FloatType): Floats {
   switch (dtype) {
     case 'float32':
-      return aligned(bytes, 4, Float32Array);
+      return alignedArray(bytes, 4, Float32Array);
     case 'float64':
-      return aligned(bytes, 8, Float64Array);
+      return alignedArray(bytes, 8, Float64Array);
     case 'bfloat16': {
-      const halves = aligned(bytes, 2, Uint16Array);
+      const halves = alignedArray(bytes, 2, Uint16Array);
       const bits = new Uint32Array(halves.length);
       for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16;
       return new Float32Array(bits.buffer);
@@ -204,7 +204,7 @@ function bytesOf(array: ArrayBufferView): Uint8Array {
 }
 
 /** A typed array over the bytes; of a copy if they aren't aligned. */
-function aligned<T>(
+export function alignedArray<T>(
   bytes: Uint8Array,
   size: number,
   type: new (buffer: ArrayBufferLike, offset: number, length: number) => T,
