@@ -11,14 +11,16 @@ export function buildGroups(analysis: AxisAnalysis): Grouping {
 
   const members = new Map<Factor, Member[]>();
   parameters.forEach((parameter, index) => {
+    const known = roles.get(index);
     parameter.axes.forEach((expression, axis) => {
       for (const factor of new Set(system.leaves(expression))) {
         if (factor.blocker || factor.size < 2) continue;
-        const role = roles.get(index)?.find((use) => use.axis === axis && use.factor === factor)?.role;
-        const inherited = role ?? roles.get(index)?.find((use) => use.factor === factor)?.role ?? 'pass';
+        const uses = known?.get(factor);
+        // A role on the very axis counts more than one seen where the parameter is rearranged.
+        const role = (uses?.find((use) => use.axis === axis) ?? uses?.[0])?.role ?? 'pass';
         let list = members.get(factor);
         if (!list) members.set(factor, (list = []));
-        list.push({ parameter, axis, role: inherited });
+        list.push({ parameter, axis, role });
       }
     });
   });
@@ -75,20 +77,27 @@ function collectTraits({ model, system, roles }: AxisAnalysis): Traits {
 }
 
 interface FactorRole {
-  readonly factor: Factor;
   /** The parameter's own axis, or undefined where the use sees it rearranged. */
   readonly axis: number | undefined;
   readonly role: Role;
 }
 
-function rolesByParameter({ system, parameters, roles }: AxisAnalysis): Map<number, FactorRole[]> {
-  const byParameter = new Map<number, FactorRole[]>();
+function rolesByParameter({
+  system,
+  parameters,
+  roles,
+}: AxisAnalysis): Map<number, Map<Factor, FactorRole[]>> {
+  const byParameter = new Map<number, Map<Factor, FactorRole[]>>();
   for (const use of roles) {
     if (use.parameter === undefined) continue;
     const axis = isDirect(use, parameters[use.parameter]!) ? use.axis : undefined;
-    let list = byParameter.get(use.parameter);
-    if (!list) byParameter.set(use.parameter, (list = []));
-    for (const factor of system.leaves(use.expression)) list.push({ factor, axis, role: use.role });
+    let byFactor = byParameter.get(use.parameter);
+    if (!byFactor) byParameter.set(use.parameter, (byFactor = new Map<Factor, FactorRole[]>()));
+    for (const factor of system.leaves(use.expression)) {
+      const list = byFactor.get(factor);
+      if (list) list.push({ axis, role: use.role });
+      else byFactor.set(factor, [{ axis, role: use.role }]);
+    }
   }
   return byParameter;
 }

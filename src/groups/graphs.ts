@@ -74,4 +74,3 @@ export function toDot(graph: LabelledGraph): string {
     lines.push(`  ${quote(edge.v)} ${arrow} ${quote(edge.w)} [label=${quote(graph.edge(edge) ?? '')}];`);
   return [...lines, '}', ''].join('\n');
 }
-
