@@ -102,16 +102,17 @@ async function measure(
   minSeconds: number,
 ): Promise<number> {
   const start = performance.now();
-  for (let rounds = 0; ;) {
-    const share =
-      options.runs === undefined
-        ? Math.min((performance.now() - start) / (1000 * minSeconds), rounds / 10)
-        : rounds / options.runs;
-    if (share >= 1) return rounds;
+  const share = (rounds: number) =>
+    options.runs === undefined
+      ? Math.min(1, (performance.now() - start) / (1000 * minSeconds), rounds / 10)
+      : rounds / options.runs;
+  let rounds = 0;
+  while (share(rounds) < 1) {
     await round(contestants, options.signal, true);
     rounds++;
-    options.onProgress?.({ rounds, share: Math.min(1, share) });
+    options.onProgress?.({ rounds, share: share(rounds) });
   }
+  return rounds;
 }
 
 async function round(contestants: readonly Contestant[], signal: AbortSignal | undefined, measured: boolean) {

@@ -102,10 +102,9 @@ function rewrapErrors(session: InferenceSession): InferenceSession {
   return session;
 }
 
+/** The first line of onnxruntime's words, without the source position and condition it puts before some. */
 function firstLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text
-    .trim()
-    .split('\n', 1)[0]!
-    .replace(/[.;\s]+$/, '');
+  const line = text.trim().split('\n', 1)[0]!;
+  return line.replace(/^\S*onnxruntime_src\S* .*? was false\. /, '').replace(/[.;\s]+$/, '');
 }

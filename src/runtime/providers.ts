@@ -54,11 +54,11 @@ export function assertProvider(profile: readonly ProfiledNode[], wanted: Provide
 export function installHint(provider: Provider): string {
   switch (provider) {
     case 'cuda':
-      // The package on npm has no CUDA libraries; its install script fetches them when this variable asks for them.
-      // It stands above the skip in an .npmrc only as the environment variable, and only on linux/x64.
-      return 'install CUDA 12 and cuDNN 9, then fetch the provider (linux/x64) with ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12';
+      // The package on npm has no CUDA libraries; its install script fetches them when this variable asks for them,
+      // which wins over `onnxruntime-node-install=skip` in an .npmrc.
+      return 'install CUDA 12 and cuDNN 9, then fetch the provider (linux/x64 only) with ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node';
     case 'webgpu':
-      return 'a Vulkan, Metal or Direct3D 12 driver is needed; without a GPU point VK_ICD_FILENAMES at a software driver such as vk_swiftshader_icd.json';
+      return 'install a Vulkan (libvulkan.so.1 and a driver), Metal or Direct3D 12 driver; without a GPU point VK_ICD_FILENAMES at a software one such as vk_swiftshader_icd.json';
     case 'cpu':
       return 'reinstall it with npm install onnxruntime-node';
   }
