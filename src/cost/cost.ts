@@ -1,0 +1,174 @@
+import { Factor, type Axis, type Blocker } from '../axes/axis.js';
+import type { ParameterUse, ValueFacts } from '../axes/couple.js';
+import type { Grouping } from '../groups/group.js';
+import { bitsOf, isFloat } from '../onnx/data-type.js';
+import type { Node } from '../onnx/model.js';
+import type { Monomial } from './polynomial.js';
+import { UnknownShape, type CostContext, type Price } from './rule.js';
+import { costRules } from './rules/index.js';
+import { ExtentTable, TermTable } from './terms.js';
+
+/** The number of indices of a factor, as `keptCount(plan)` gives it; asked only for factors of groups. */
+export type Count = (factor: Factor) => number;
+
+/** Names of what can be counted. */
+export type Measure = 'macs' | 'parameters' | 'bytes' | 'weights';
+
+export interface NodeCost {
+  readonly macs: number;
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+/**
+ * Costs of a model under any plan, without rewriting it: polynomials in the sizes of the groups' factors, exact.
+ * Without a count every method gives the cost of the dense model.
+ *
+ * Constants count as a framework would count unshared weights: once for each use, but once for a tensor that is
+ * tied (`ParameterSource.tied`). Integer constants (shapes, indices) don't count. Only the main graph counts.
+ */
+export interface CostModel {
+  /** Multiply-adds of Conv, ConvTranspose, Gemm, MatMul, Einsum, LSTM, GRU and RNN at the analysed shapes. */
+  macs(count?: Count): number;
+  /** Elements of float constants. */
+  parameters(count?: Count): number;
+  /** Bytes of float constants. */
+  bytes(count?: Count): number;
+  /** Elements of the weights that are multiplied in a node with multiply-adds: no biases, no normalisation. */
+  weights(count?: Count): number;
+  /** One entry per node of the graph; a tied constant counts at its first use. */
+  byNode(count?: Count): readonly NodeCost[];
+  /** The float constants that count, each once. */
+  readonly counted: readonly ParameterUse[];
+  /** Those of `counted` that are weights of a node with multiply-adds. */
+  readonly operands: ReadonlySet<ParameterUse>;
+  /** The extent of an axis as a polynomial in the sizes of the groups' factors. */
+  extentOf(axis: Axis): readonly Monomial[];
+  /** Nodes whose multiply-adds are not (wholly) known as a shape depends on data; such an extent counts as 1. */
+  readonly unpriced: readonly number[];
+}
+
+/** Compiles the costs of a model. `shapeOf` gives shapes for values that have no axes. */
+export function costModel(grouping: Grouping, shapeOf: ValueFacts['shapeOf']): CostModel {
+  const { analysis, groups } = grouping;
+  const { nodes } = analysis.model.graph;
+  const factors = groups.map(({ factor }) => factor);
+  const extents = new ExtentTable(analysis.system, new Map(factors.map((factor, i) => [factor, i])));
+
+  const { prices, unpriced } = priceNodes(grouping, shapeOf);
+  const counted = countedParameters(analysis.parameters);
+  const operands = operandsOf(grouping, prices, counted);
+
+  const tables: Record<Measure, TermTable> = {
+    macs: new TermTable(extents),
+    parameters: new TermTable(extents),
+    bytes: new TermTable(extents),
+    weights: new TermTable(extents),
+  };
+  for (const [node, price] of prices) for (const axes of price.terms) tables.macs.add(node, 1, axes);
+  for (const use of counted) {
+    tables.parameters.add(use.node, 1, use.axes);
+    tables.bytes.add(use.node, bitsOf(use.source.tensor.dtype)! / 8, use.axes);
+    if (operands.has(use)) tables.weights.add(use.node, 1, use.axes);
+  }
+
+  const extentsAt = (count: Count = ({ size }) => size): Float64Array =>
+    extents.evaluate(Float64Array.from(factors, count));
+  return {
+    macs: (count) => tables.macs.total(extentsAt(count)),
+    parameters: (count) => tables.parameters.total(extentsAt(count)),
+    bytes: (count) => tables.bytes.total(extentsAt(count)),
+    weights: (count) => tables.weights.total(extentsAt(count)),
+    byNode: (count) => {
+      const values = extentsAt(count);
+      const column = (measure: Measure): Float64Array => {
+        const out = new Float64Array(nodes.length);
+        tables[measure].addByNode(values, out);
+        return out;
+      };
+      const [macs, parameters, bytes] = [column('macs'), column('parameters'), column('bytes')];
+      return nodes.map((_, i) => ({ macs: macs[i]!, parameters: parameters[i]!, bytes: bytes[i]! }));
+    },
+    counted,
+    operands,
+    extentOf: (axis) => extents.polynomial(axis),
+    unpriced,
+  };
+}
+
+function priceNodes(
+  { analysis }: Grouping,
+  shapeOf: ValueFacts['shapeOf'],
+): { prices: Map<number, Price>; unpriced: number[] } {
+  const uses = new Map<string, ParameterUse>();
+  for (const use of analysis.parameters) uses.set(`${use.node}:${use.input}`, use);
+  const axesOf = (value: string, use: ParameterUse | undefined): readonly Axis[] => {
+    if (!value) return [];
+    const axes = use?.axes ?? analysis.axes.get(value) ?? shapeOf(value)?.map(constantAxis);
+    if (!axes) throw new UnknownShape(value);
+    return axes;
+  };
+  const prices = new Map<number, Price>();
+  const unpriced: number[] = [];
+  analysis.model.graph.nodes.forEach((node, index) => {
+    const rule = costRules.get(node.domain ? `${node.domain}::${node.opType}` : node.opType);
+    if (!rule) return;
+    const context: CostContext = {
+      node,
+      input: (input) => axesOf(node.inputs[input] ?? '', uses.get(`${index}:${input}`)),
+      output: (output = 0) => axesOf(outputName(node, output), undefined),
+    };
+    try {
+      const price = rule(context);
+      prices.set(index, price);
+      if (price.terms.flat().some(({ size }) => Number.isNaN(size))) unpriced.push(index);
+    } catch (error) {
+      if (!(error instanceof UnknownShape)) throw error;
+      unpriced.push(index);
+    }
+  });
+  return { prices, unpriced };
+}
+
+function outputName(node: Node, output: number): string {
+  return node.outputs[output] ?? '';
+}
+
+const noAxes: Blocker = { node: '', op: '', axis: '', why: 'nothing relates it' };
+
+function constantAxis(dim: number | undefined): Axis {
+  return new Factor(-1, dim ?? NaN, noAxes);
+}
+
+function countedParameters(parameters: readonly ParameterUse[]): ParameterUse[] {
+  const seen = new Set<string>();
+  return parameters.filter(({ source }) => {
+    if (!isFloat(source.tensor.dtype)) return false;
+    if (!source.tied) return true;
+    if (seen.has(source.name)) return false;
+    seen.add(source.name);
+    return true;
+  });
+}
+
+/** Weights that a priced node multiplies, directly or behind ops that only rearrange them. */
+function operandsOf(
+  { analysis }: Grouping,
+  prices: ReadonlyMap<number, Price>,
+  counted: readonly ParameterUse[],
+): Set<ParameterUse> {
+  const { parameters, roles } = analysis;
+  const isOperand = (node: number, input: number): boolean => !!prices.get(node)?.operands.includes(input);
+  const operands = new Set<ParameterUse>();
+  const tied = new Set<string>();
+  const add = (use: ParameterUse): void => {
+    operands.add(use);
+    if (use.source.tied) tied.add(use.source.name);
+  };
+  for (const use of parameters) if (isOperand(use.node, use.input)) add(use);
+  for (const { parameter, node, input } of roles)
+    if (parameter !== undefined && isOperand(node, input)) add(parameters[parameter]!);
+  return new Set(
+    counted.filter((use) => operands.has(use) || (use.source.tied && tied.has(use.source.name))),
+  );
+}

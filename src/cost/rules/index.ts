@@ -1,0 +1,20 @@
+import { PruneError } from '../../errors.js';
+import type { CostRule, CostRules } from '../rule.js';
+import { contraction } from './contraction.js';
+import { recurrent } from './recurrent.js';
+
+/** By the family names of the axis rules; the ops of all other families multiply and add nothing. */
+export const costRuleFamilies: Readonly<Record<string, CostRules>> = { contraction, recurrent };
+
+/** All rules, by op type (`domain::Op` outside the default domain). */
+export const costRules: ReadonlyMap<string, CostRule> = merge(Object.values(costRuleFamilies));
+
+function merge(families: readonly CostRules[]): Map<string, CostRule> {
+  const all = new Map<string, CostRule>();
+  for (const family of families)
+    for (const [op, rule] of Object.entries(family)) {
+      if (all.has(op)) throw new PruneError('internal', `two cost rules for '${op}': keep one`);
+      all.set(op, rule);
+    }
+  return all;
+}

@@ -1,0 +1,79 @@
+import { PruneError, throwIfAborted } from '../errors.js';
+import type { Grouping, PruningGroup } from '../groups/group.js';
+import type { Criterion, CriterionContext, CriterionResult } from './criterion.js';
+import { aggregate, normalize, type Aggregation, type Normalization } from './scheme.js';
+import { WeightReader } from './weights.js';
+
+/** Importance of each channel by group; a group that the criterion can't score is missing. */
+export type GroupScores = ReadonlyMap<PruningGroup, Float64Array>;
+
+export interface ScoreOptions {
+  /** Groups to score. Default: all. */
+  readonly groups?: readonly PruningGroup[] | undefined;
+  /** Over the members of a group. Default: the criterion's own, else `mean`. */
+  readonly aggregation?: Aggregation | undefined;
+  /** Within a group. Default: the criterion's own, else `mean`. */
+  readonly normalization?: Normalization | undefined;
+  /** Default 0. */
+  readonly seed?: number | string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onGroup?: ((done: number, total: number) => void) | undefined;
+}
+
+/**
+ * Scores groups with a criterion.
+ * @throws PruneError `invalid-option` if the criterion returns something else than one number per channel;
+ *   `invalid-data` if one is not finite; `aborted`.
+ */
+export function scoreGroups(
+  grouping: Grouping,
+  criterion: Criterion,
+  options: ScoreOptions = {},
+): GroupScores {
+  const { groups = grouping.groups, seed = 0, signal, onGroup } = options;
+  const aggregation = options.aggregation ?? criterion.aggregation ?? 'mean';
+  const normalization = options.normalization ?? criterion.normalization ?? 'mean';
+  const reader = criterion.needs.includes('weights') ? new WeightReader(grouping, groups) : undefined;
+  const scores = new Map<PruningGroup, Float64Array>();
+  groups.forEach((group, index) => {
+    throwIfAborted(signal);
+    const context: CriterionContext = { group, weights: reader?.weightsOf(group) ?? [], seed };
+    const slices = slicesOf(criterion.score(context));
+    if (slices.length > 0) {
+      for (const slice of slices) checkSlice(criterion, group, slice);
+      scores.set(
+        group,
+        checkFinite(criterion, group, normalize(aggregate(slices, aggregation), normalization)),
+      );
+    }
+    reader?.release(group);
+    onGroup?.(index + 1, groups.length);
+  });
+  return scores;
+}
+
+function slicesOf(result: CriterionResult): readonly ArrayLike<number>[] {
+  if (result === undefined) return [];
+  if (Array.isArray(result) && (result.length === 0 || typeof result[0] === 'object'))
+    return result as readonly ArrayLike<number>[];
+  return [result as ArrayLike<number>];
+}
+
+function checkSlice({ name }: Criterion, group: PruningGroup, slice: ArrayLike<number>): void {
+  // A user's function may return anything.
+  const given: unknown = (slice as ArrayLike<number> | null)?.length;
+  if (given !== group.size)
+    throw new PruneError(
+      'invalid-option',
+      `criterion '${name}' gives ${String(given)} scores for group '${group.name}'; return one for each of its ${group.size} channels`,
+    );
+}
+
+function checkFinite({ name }: Criterion, group: PruningGroup, scores: Float64Array): Float64Array {
+  const bad = scores.findIndex((score) => !Number.isFinite(score));
+  if (bad < 0) return scores;
+  throw new PruneError(
+    'invalid-data',
+    `criterion '${name}' scores channel ${bad} of group '${group.name}' as ${scores[bad]}; check its weights or choose another criterion`,
+  );
+}

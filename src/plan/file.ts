@@ -1,0 +1,159 @@
+import { keepMask, isTouched } from '../axes/project.js';
+import { showAxis } from '../axes/show.js';
+import { PruneError } from '../errors.js';
+import type { Grouping, PruningGroup } from '../groups/group.js';
+import { keptMasks, type Plan } from './plan.js';
+
+/** The public plan file, version 1: what was removed, in terms of the dense file. */
+export interface PlanFile {
+  readonly version: 1;
+  readonly model: { readonly sha256: string };
+  readonly factors: readonly PlannedFactor[];
+  /** Keyed by use, since uses of a vector that the dense file shares get copies of their own. */
+  readonly tensors: readonly PlannedTensor[];
+  /** Whether weights were also changed, not only sliced. */
+  readonly weightsChanged: boolean;
+  readonly nodes: { readonly added: readonly string[]; readonly removed: readonly string[] };
+}
+
+export interface PlannedFactor {
+  /** Id of the group. */
+  readonly id: string;
+  readonly size: number;
+  /** Kept indices, ascending. */
+  readonly kept: readonly number[];
+  /** The tensor it is named by and that tensor's axes: `conv1.weight: g0 #3 #7 #7`. */
+  readonly notation: string;
+}
+
+export interface PlannedTensor {
+  /** Path of the body that holds the node; '' for the main graph. */
+  readonly graph: string;
+  /** Name of the node, or its index where the name is empty or not unique. */
+  readonly node: string | number;
+  readonly input: number;
+  /** Name of the initializer (or of the Constant's output) in the dense file. */
+  readonly initializer: string;
+  /** Kept positions by axis; axes that stay whole are left out. */
+  readonly axes: Readonly<Record<string, readonly number[]>>;
+}
+
+export interface PlanFileDetails {
+  /** Of the dense model's file, in hexadecimal. */
+  readonly sha256: string;
+  readonly weightsChanged?: boolean;
+  readonly addedNodes?: readonly string[];
+  readonly removedNodes?: readonly string[];
+}
+
+/** A plan as a file, ready for `JSON.stringify`. */
+export function planToFile(grouping: Grouping, plan: Plan, details: PlanFileDetails): PlanFile {
+  const { sha256, weightsChanged = false, addedNodes = [], removedNodes = [] } = details;
+  return {
+    version: 1,
+    model: { sha256 },
+    factors: grouping.groups.flatMap((group) => {
+      const kept = plan.kept.get(group);
+      if (!kept) return [];
+      return [{ id: group.id, size: group.size, kept: [...kept], notation: notationOf(grouping, group) }];
+    }),
+    tensors: plannedTensors(grouping, plan),
+    weightsChanged,
+    nodes: { added: addedNodes, removed: removedNodes },
+  };
+}
+
+function notationOf({ analysis, byFactor }: Grouping, { name, members }: PruningGroup): string {
+  const { axes } = (members.find(({ parameter }) => parameter.source.name === name) ?? members[0]!).parameter;
+  const shown = axes.map((axis) =>
+    showAxis(analysis.system, axis, (factor) => byFactor.get(factor)?.id ?? String(factor.size)),
+  );
+  return `${name}: ${shown.join(' ')}`;
+}
+
+function plannedTensors({ analysis }: Grouping, plan: Plan): PlannedTensor[] {
+  const { system, parameters, model } = analysis;
+  const masks = keptMasks(plan);
+  const nameUses = new Map<string, number>();
+  for (const { name } of model.graph.nodes) nameUses.set(name, (nameUses.get(name) ?? 0) + 1);
+  return parameters.flatMap(({ node, input, source, axes }) => {
+    const touched = axes.flatMap((axis, i): [string, number[]][] =>
+      isTouched(system, axis, masks) ? [[String(i), positions(keepMask(system, axis, masks))]] : [],
+    );
+    if (touched.length === 0) return [];
+    const { name } = model.graph.nodes[node]!;
+    const key = name !== '' && nameUses.get(name) === 1 ? name : node;
+    return [{ graph: '', node: key, input, initializer: source.name, axes: Object.fromEntries(touched) }];
+  });
+}
+
+function positions(mask: Uint8Array): number[] {
+  const out: number[] = [];
+  mask.forEach((kept, i) => kept && out.push(i));
+  return out;
+}
+
+/**
+ * Reads a plan file for a model whose groups are known. Only `version`, `factors` (`id`, `size`, `kept`) and, if
+ * `sha256` is given, `model.sha256` are read; the rest follows from them.
+ * @throws PruneError `invalid-option` naming the key that is wrong.
+ */
+export function planFromFile(json: unknown, grouping: Grouping, sha256?: string): Plan {
+  const file = record(json, 'plan');
+  if (file['version'] !== 1) fail('version', show(file['version']), 'use version 1');
+  if (sha256 !== undefined) {
+    const planned = record(file['model'], 'model')['sha256'];
+    if (planned !== sha256) fail('model.sha256', show(planned), 'use the model that the plan was made for');
+  }
+  const { factors } = file;
+  if (!Array.isArray(factors)) fail('factors', show(factors), 'give a list');
+  const byId = new Map(grouping.groups.map((group) => [group.id, group]));
+  const kept = new Map<PruningGroup, Int32Array>();
+  (factors as unknown[]).forEach((entry, i) => {
+    const key = `factors[${i}]`;
+    const factor = record(entry, key);
+    const group = byId.get(factor['id'] as string);
+    if (!group) return fail(`${key}.id`, show(factor['id']), 'use the id of a group of this model');
+    if (kept.has(group)) fail(`${key}.id`, show(factor['id']), 'list each group once');
+    if (factor['size'] !== group.size)
+      fail(
+        `${key}.size`,
+        show(factor['size']),
+        `the group has ${group.size} channels; use the plan's own model`,
+      );
+    kept.set(group, indices(factor['kept'], `${key}.kept`, group.size));
+  });
+  // Listed in the order of the groups, and without those that lose nothing, whatever the file's order is.
+  const entries = grouping.groups.flatMap((group): [PruningGroup, Int32Array][] => {
+    const list = kept.get(group);
+    return list && list.length < group.size ? [[group, list]] : [];
+  });
+  return { kept: new Map(entries) };
+}
+
+function indices(value: unknown, key: string, size: number): Int32Array {
+  if (!Array.isArray(value) || value.length === 0) fail(key, show(value), 'list at least one index');
+  const list = value as unknown[];
+  list.forEach((index, i) => {
+    if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= size)
+      fail(`${key}[${i}]`, show(index), `use indices from 0 to ${size - 1}`);
+    if (i > 0 && (index as number) <= (list[i - 1] as number))
+      fail(`${key}[${i}]`, show(index), 'sort the indices');
+  });
+  return Int32Array.from(list as number[]);
+}
+
+function record(value: unknown, key: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    fail(key, show(value), 'give an object');
+  return value as Record<string, unknown>;
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) as string | undefined;
+  return text === undefined ? 'undefined' : text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}
+
+function fail(key: string, value: string, remedy: string): never {
+  throw new PruneError('invalid-option', `invalid plan: ${key} is ${value}; ${remedy}`);
+}

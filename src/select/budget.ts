@@ -1,0 +1,75 @@
+import type { CostModel, Count } from '../cost/cost.js';
+import { PruneError } from '../errors.js';
+
+export type BudgetMeasure = 'macs' | 'params' | 'bytes';
+
+/** A share of the dense cost (`0.5`, `'50%'`: at most 1) or an absolute cost (`3e8`, `'300M'`), by measure. */
+export type BudgetOption = Readonly<Partial<Record<BudgetMeasure, number | string>>>;
+
+/** One limit in absolute numbers. */
+export interface Limit {
+  readonly measure: BudgetMeasure;
+  /** As the user wrote it: `macs=50%`. */
+  readonly text: string;
+  readonly limit: number;
+  readonly dense: number;
+}
+
+const measures: readonly BudgetMeasure[] = ['macs', 'params', 'bytes'];
+const units: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
+
+/** Reads `macs=50%`, `params=1.2M`, `bytes=20MB`. @throws PruneError `invalid-option` */
+export function parseBudget(text: string): BudgetOption {
+  const match = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(text);
+  if (!match || !measures.includes(match[1] as BudgetMeasure)) return invalid(text);
+  return { [match[1]!]: match[2]! };
+}
+
+/** @throws PruneError `invalid-option` for anything but positive shares and numbers. */
+export function limitsOf(budget: BudgetOption, cost: CostModel): Limit[] {
+  return Object.entries(budget).flatMap(([name, value]): Limit[] => {
+    const measure = name as BudgetMeasure;
+    // The object may come from a file.
+    if ((value as unknown) === undefined) return [];
+    if (!measures.includes(measure)) return invalid(`${name}=${value}`);
+    const dense = costOf(cost, measure);
+    return [{ measure, text: `${name}=${value}`, limit: absolute(`${name}=${value}`, value, dense), dense }];
+  });
+}
+
+function absolute(text: string, value: number | string, dense: number): number {
+  const match = /^(\d+(?:\.\d*)?(?:e\d+)?|\.\d+)(%|[kmgt]?b?)$/i.exec(String(value));
+  if (!match) return invalid(text);
+  const number = Number(match[1]);
+  const unit = match[2]!.toLowerCase();
+  if (!(number > 0)) return invalid(text);
+  if (unit === '%') return (number / 100) * dense;
+  if (unit === '' && number <= 1) return number * dense;
+  return number * units[unit.replace('b', '')]!;
+}
+
+function invalid(text: string): never {
+  throw new PruneError(
+    'invalid-option',
+    `invalid budget: ${text}; write macs, params or bytes with a share or a number, e.g. macs=50% or params=1.2M`,
+  );
+}
+
+export function costOf(cost: CostModel, measure: BudgetMeasure, count?: Count): number {
+  return measure === 'params' ? cost.parameters(count) : cost[measure](count);
+}
+
+export function meets(cost: CostModel, limits: readonly Limit[], count: Count): boolean {
+  return limits.every(({ measure, limit }) => costOf(cost, measure, count) <= limit);
+}
+
+/** The largest excess over a limit, for telling how far a plan is from the budget. */
+export function worstLimit(
+  cost: CostModel,
+  limits: readonly Limit[],
+  count: Count,
+): { limit: Limit; reached: number } {
+  return limits
+    .map((limit) => ({ limit, reached: costOf(cost, limit.measure, count) }))
+    .reduce((a, b) => (b.reached / b.limit.limit > a.reached / a.limit.limit ? b : a));
+}

@@ -1,0 +1,221 @@
+import type { Factor } from '../axes/axis.js';
+import type { CostModel, Count } from '../cost/cost.js';
+import { PruneError } from '../errors.js';
+import type { Grouping, PruningGroup } from '../groups/group.js';
+import type { Plan } from '../plan/plan.js';
+import { Alignment } from './alignment.js';
+import { costOf, limitsOf, meets, worstLimit, type Limit } from './budget.js';
+import { carriersFor } from './eligible.js';
+import { checkGlobs, memberNames, nameFilter } from './names.js';
+import { resolveOptions, type ResolvedOptions, type SelectOptions } from './options.js';
+import { allocate, keptChannels, type Allocation, type Candidate } from './ranking.js';
+
+/** What became of one group. */
+export interface GroupSelection {
+  readonly group: PruningGroup;
+  readonly kept: number;
+  readonly removed: number;
+  /** Why nothing was removed, or fewer than asked for. */
+  readonly reason?: string;
+}
+
+export interface Selection {
+  readonly plan: Plan;
+  /** One entry per group, in the order of the grouping. */
+  readonly groups: readonly GroupSelection[];
+  /** The ratio used: the one asked for, or the smallest that met the budget. */
+  readonly ratio: number;
+}
+
+/**
+ * Chooses the channels to remove: those with the lowest scores, as many as a ratio or a budget asks for.
+ * With a budget the ratio is bisected on exact costs, and what rounding then leaves of the budget is given back
+ * group by group. Deterministic; equal scores are removed in order of index.
+ *
+ * @param scores importance of every channel, by group; a group without scores stays whole
+ * @throws PruneError `invalid-option`; `budget` if it can't be met, with what can be reached;
+ *   `nothing-to-prune` if every group has to stay whole, with the main reasons.
+ */
+export function select(
+  grouping: Grouping,
+  cost: CostModel,
+  scores: ReadonlyMap<PruningGroup, Float64Array>,
+  options: SelectOptions,
+): Selection {
+  if ((options.ratio === undefined) === (options.budget === undefined))
+    throw new PruneError('invalid-option', 'invalid selection: give either a ratio or a budget');
+  const resolved = resolveOptions(options);
+  const { candidates, alignment, reasons } = findCandidates(grouping, cost, scores, resolved);
+  const allocation = allocate(grouping, candidates, resolved.scope);
+  const count = countOf(candidates);
+
+  const limits = options.budget && limitsOf(options.budget, cost);
+  const { kept, ratio } = limits
+    ? withinBudget(grouping, cost, limits, { allocation, alignment, count, options: resolved })
+    : { kept: alignment.align(allocation(options.ratio!)).kept, ratio: options.ratio! };
+  const { aligned } = alignment.align(kept);
+
+  const plan = new Map<PruningGroup, Int32Array>();
+  const asked = allocation(ratio);
+  candidates.forEach((candidate, i) => {
+    const { group } = candidate;
+    if (kept[i]! < group.size) plan.set(group, keptChannels(candidate.scores, kept[i]!));
+    if (kept[i]! > asked[i]! || (kept[i]! < group.size && !aligned[i])) {
+      if (resolved.roundTo > 1)
+        reasons.set(
+          group,
+          `rounded to multiples of ${resolved.roundTo}${aligned[i] ? '' : ', not on every axis'}`,
+        );
+      else if (kept[i]! === candidate.least)
+        reasons.set(group, `at its minimum of ${candidate.least} channels`);
+    } else if (kept[i] === group.size) {
+      const share = candidate.ratio ?? ratio;
+      reasons.set(group, `its share of ${group.size} channels at ratio ${round(share)} is none`);
+    }
+  });
+  const selection = grouping.groups.map((group): GroupSelection => {
+    const left = plan.get(group)?.length ?? group.size;
+    const reason = reasons.get(group);
+    return { group, kept: left, removed: group.size - left, ...(reason !== undefined && { reason }) };
+  });
+  if (plan.size === 0 && wantsRemoval(options, limits, candidates)) throw nothingToPrune(selection);
+  return { plan: { kept: plan }, groups: selection, ratio };
+}
+
+function wantsRemoval(
+  { ratio }: SelectOptions,
+  limits: readonly Limit[] | undefined,
+  candidates: readonly Candidate[],
+): boolean {
+  if (limits) return limits.some(({ limit, dense }) => dense > limit);
+  return ratio! > 0 || candidates.some((candidate) => (candidate.ratio ?? 0) > 0);
+}
+
+interface Candidates {
+  readonly candidates: readonly Candidate[];
+  readonly alignment: Alignment;
+  /** Why a group that is no candidate stays whole; extended by what becomes of the candidates. */
+  readonly reasons: Map<PruningGroup, string>;
+}
+
+function findCandidates(
+  grouping: Grouping,
+  cost: CostModel,
+  scores: ReadonlyMap<PruningGroup, Float64Array>,
+  options: ResolvedOptions,
+): Candidates {
+  const { roundTo, minChannels, maxRatio, ratios } = options;
+  const found = carriersFor(grouping, cost, options);
+  const reasons = new Map(found.reasons);
+  const carriers = found.carriers.filter((group) => {
+    if (!scores.has(group)) reasons.set(group, 'the criterion has nothing to score it by');
+    return scores.has(group);
+  });
+  for (const [glob] of ratios) checkGlobs(grouping, 'ratio of', [glob]);
+  const overrides = ratios.map(([glob, ratio]) => ({ matches: nameFilter([glob]), ratio }));
+  const alignment = new Alignment(cost, carriers, roundTo, minChannels, maxRatio);
+  const candidates = carriers.map((group, i): Candidate => {
+    const names = [...memberNames(grouping, group), group.id, group.name];
+    return {
+      group,
+      scores: scores.get(group)!,
+      least: alignment.least[i]!,
+      shared: found.shared.has(group),
+      ratio: overrides.find(({ matches }) => names.some(matches))?.ratio,
+    };
+  });
+  return { candidates, alignment, reasons };
+}
+
+/** Kept counts as a function of factors, reading `kept` live. */
+function countOf(candidates: readonly Candidate[]): (kept: Int32Array) => Count {
+  const index = new Map<Factor, number>(candidates.map(({ group }, i) => [group.factor, i]));
+  return (kept) => (factor) => kept[index.get(factor) ?? -1] ?? factor.size;
+}
+
+interface Search {
+  readonly allocation: Allocation;
+  readonly alignment: Alignment;
+  readonly count: (kept: Int32Array) => Count;
+  readonly options: ResolvedOptions;
+}
+
+/** Halvings of the ratio: finer than one channel of any group. */
+const steps = 40;
+
+function withinBudget(
+  grouping: Grouping,
+  cost: CostModel,
+  limits: readonly Limit[],
+  search: Search,
+): { kept: Int32Array; ratio: number } {
+  const { allocation, alignment, count } = search;
+  const at = (ratio: number): Int32Array => alignment.align(allocation(ratio)).kept;
+  const fits = (kept: Int32Array): boolean => meets(cost, limits, count(kept));
+  let above = { ratio: 0, kept: at(0) };
+  if (fits(above.kept)) return above;
+  let below = { ratio: 1, kept: at(1) };
+  if (!fits(below.kept)) throw outOfReach(grouping, cost, limits, count(below.kept), search.options);
+  for (let step = 0; step < steps; step++) {
+    const ratio = (above.ratio + below.ratio) / 2;
+    const middle = { ratio, kept: at(ratio) };
+    if (fits(middle.kept)) below = middle;
+    else above = middle;
+  }
+  return { ratio: below.ratio, kept: giveBack(below.kept, above.kept, fits, alignment) };
+}
+
+/** One ratio steps all groups of a size at once: each group gets its step back for which there is room. */
+function giveBack(
+  below: Int32Array,
+  above: Int32Array,
+  fits: (kept: Int32Array) => boolean,
+  alignment: Alignment,
+): Int32Array {
+  const kept = below.slice();
+  const misaligned = alignment.misaligned(below);
+  for (let i = 0; i < kept.length; i++) {
+    if (above[i]! <= below[i]!) continue;
+    kept[i] = above[i]!;
+    if (!fits(kept) || alignment.misaligned(kept) > misaligned) kept[i] = below[i]!;
+  }
+  return kept;
+}
+
+function outOfReach(
+  grouping: Grouping,
+  cost: CostModel,
+  limits: readonly Limit[],
+  count: Count,
+  options: ResolvedOptions,
+): PruneError {
+  const { limit, reached } = worstLimit(cost, limits, count);
+  const percent = (value: number): string => `${((100 * value) / limit.dense).toFixed(1)} %`;
+  const remedies = [`allow at least ${limit.measure}=${Math.ceil((1000 * reached) / limit.dense) / 10}%`];
+  if (!options.residualStream) {
+    const { carriers } = carriersFor(grouping, cost, { ...options, residualStream: true });
+    const { least } = new Alignment(cost, carriers, options.roundTo, options.minChannels, options.maxRatio);
+    const floors = new Map(carriers.map(({ factor }, i) => [factor, least[i]!]));
+    const with_ = costOf(cost, limit.measure, (factor) => floors.get(factor) ?? factor.size);
+    if (with_ < reached) remedies.push(`or prune the residual stream too (reaches ${percent(with_)})`);
+  }
+  return new PruneError(
+    'budget',
+    `budget ${limit.text} can't be met: pruning reaches ${percent(reached)} of the dense ${limit.measure}; ${remedies.join(' ')}`,
+  );
+}
+
+function nothingToPrune(groups: readonly GroupSelection[]): PruneError {
+  const tally = new Map<string, number>();
+  for (const { reason } of groups) if (reason) tally.set(reason, (tally.get(reason) ?? 0) + 1);
+  const main = [...tally].sort((a, b) => b[1] - a[1]).slice(0, 3);
+  const why = main.map(([reason, count]) => `${reason} (${count} group${count > 1 ? 's' : ''})`).join('; ');
+  return new PruneError(
+    'nothing-to-prune',
+    `nothing to prune: ${why || 'the model has no free channels'}; relax these options, or see 'prune inspect'`,
+  );
+}
+
+function round(ratio: number): number {
+  return Math.round(1000 * ratio) / 1000;
+}
