@@ -1,8 +1,8 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { PruneError } from '../errors.js';
-import { decodeModel, encodeModel } from '../onnx/codec.js';
+import { decodeModel, encodeModel, maxModelBytes } from '../onnx/codec.js';
 import type { Model } from '../onnx/model.js';
 import { checkWritable, writeAtomic } from './atomic-file.js';
 import { externalFiles } from './external-files.js';
@@ -62,38 +62,43 @@ export async function writeModel(
 
 async function readWhole(path: string): Promise<Uint8Array> {
   try {
-    const file = await open(path, 'r');
-    try {
-      const stat = await file.stat();
-      if (!stat.isFile()) throw new PruneError('invalid-file', `'${path}' is no file; name an onnx file`);
-      if (stat.size >= 2 ** 31)
-        throw new PruneError(
-          'invalid-file',
-          `'${path}' has more than 2 GiB, no onnx file can; use external data`,
-        );
-      const bytes = new Uint8Array(stat.size);
-      let at = 0;
-      while (at < bytes.length) {
-        const { bytesRead } = await file.read(bytes, at, bytes.length - at, at);
-        if (bytesRead === 0) break;
-        at += bytesRead;
-      }
-      return bytes.subarray(0, at);
-    } finally {
-      await file.close();
+    // Before opening: that would block on a pipe.
+    const found = await stat(path);
+    if (!found.isFile()) {
+      const what = found.isDirectory() ? 'a folder' : 'no file';
+      throw new PruneError('invalid-file', `'${path}' is ${what}; name an onnx file`);
     }
+    if (found.size > maxModelBytes) {
+      const message = `'${path}' has more than 2 GiB, no onnx file can; use external data`;
+      throw new PruneError('invalid-file', message);
+    }
+    return await readBytes(path, found.size);
   } catch (cause) {
     if (cause instanceof PruneError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
-    const reason =
-      code === 'ENOENT'
-        ? `'${path}' does not exist; check the path`
-        : code === 'EISDIR'
-          ? `'${path}' is a folder; name an onnx file`
-          : code === 'EACCES'
-            ? `'${path}' can't be read: permission denied; change its permissions`
-            : `'${path}' can't be read: ${message}; check the path`;
-    throw new PruneError('invalid-file', reason, { cause });
+    const reasons: Readonly<Record<string, string>> = {
+      ENOENT: 'does not exist; check the path',
+      EACCES: "can't be read: permission denied; change its permissions",
+    };
+    const reason = reasons[code ?? ''] ?? `can't be read: ${message}; check the path`;
+    throw new PruneError('invalid-file', `'${path}' ${reason}`, { cause });
+  }
+}
+
+/** Not `readFile`: that gives a Buffer, and reads in small pieces. */
+async function readBytes(path: string, size: number): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    while (at < size) {
+      const { bytesRead } = await file.read(bytes, at, size - at, at);
+      if (bytesRead === 0) break;
+      at += bytesRead;
+    }
+    return bytes.subarray(0, at);
+  } finally {
+    await file.close();
   }
 }
 
