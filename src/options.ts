@@ -1,5 +1,9 @@
 import type { AxisRule } from './axes/rule.js';
+import type { CriterionSpec } from './criteria/resolve.js';
+import type { Aggregation, Normalization } from './criteria/scheme.js';
+import type { DataSource } from './data/batch.js';
 import type { Runtime } from './runtime/runtime.js';
+import type { SelectOptions } from './select/options.js';
 
 /** Steps of the pipeline, in order, as progress callbacks name them. */
 export type Phase = 'shapes' | 'axes' | 'score' | 'select' | 'rewrite' | 'verify' | 'bench' | 'evaluate';
@@ -30,31 +34,24 @@ export interface AnalyzeOptions extends CommonOptions {
 }
 
 /** Which channels go: exactly one of `ratio`, `budget` or `plan`. */
-export interface SelectionOptions {
-  /** Share of the channels of each group to remove, in [0, 1). */
-  readonly ratio?: number | undefined;
-  /** A cost to stay below, as a share of the dense model (0.5, '50%') or absolute (3e8, '300M'). */
-  readonly budget?: Readonly<Partial<Record<'macs' | 'params' | 'bytes', number | string>>> | undefined;
+export interface SelectionOptions extends SelectOptions {
   /** A plan file's content, to repeat an earlier selection. */
   readonly plan?: unknown;
-  /** Where channels are ranked: within each group, over all groups, or over groups of the same kind. Default `local`. */
-  readonly scope?: 'local' | 'global' | 'isomorphic' | undefined;
-  /** Ratios of single groups, by glob over group, node and tensor names: `{ 'layer4.*': 0.7 }`. */
-  readonly ratios?: Readonly<Record<string, number>> | undefined;
-  /** Globs over node and tensor names: groups that touch one are left whole. */
-  readonly ignore?: readonly string[] | undefined;
-  /** Globs over node and tensor names: groups that touch none are left whole. */
-  readonly only?: readonly string[] | undefined;
-  /** Channels every group keeps at least. Default 1. */
-  readonly minChannels?: number | undefined;
-  /** Largest share that any group loses. Default 1 (but never the last channel). */
-  readonly maxRatio?: number | undefined;
-  /** The kept extent of every axis is a multiple of this, where it can be. Default 1. */
-  readonly roundTo?: number | undefined;
-  /** What of attention is pruned. Default `head-dims`. */
-  readonly attention?: 'heads' | 'head-dims' | 'both' | 'none' | undefined;
-  /** Also prune groups that statistics are taken over (LayerNorm). Changes the function. Default false. */
-  readonly residualStream?: boolean | undefined;
 }
 
 export type VerifyLevel = 'none' | 'shapes' | 'outputs' | 'full';
+
+export interface PruneOptions extends AnalyzeOptions, SelectionOptions {
+  /** A name, a function or an object. Default `magnitude`. */
+  readonly criterion?: CriterionSpec | undefined;
+  /** Over the members of a group. Default: the criterion's own, else `mean`. */
+  readonly aggregation?: Aggregation | undefined;
+  /** Within a group. Default: the criterion's own, else `mean`. */
+  readonly normalization?: Normalization | undefined;
+  /** Of random criteria and of the inputs of the proof. Default 0. */
+  readonly seed?: number | undefined;
+  /** How much of the surgery is proved. Default `outputs`. */
+  readonly verify?: VerifyLevel | undefined;
+  /** Inputs to prove it on besides random ones. */
+  readonly verifyData?: DataSource | undefined;
+}

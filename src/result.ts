@@ -1,6 +1,7 @@
 import type { Analysis } from './analyze.js';
 import type { Coverage, Hindrance } from './cost/coverage.js';
 import type { Model } from './onnx/model.js';
+import type { PlanFile } from './plan/file.js';
 import type { Plan } from './plan/plan.js';
 
 /** A cost before and after. */
@@ -49,8 +50,8 @@ export interface VerificationSummary {
 export interface PruneResult {
   readonly model: Model;
   readonly plan: Plan;
-  /** The plan in the public file format, ready for JSON. */
-  readonly planFile: unknown;
+  /** The plan in the public file format, ready for JSON; `sha256` (hexadecimal) is that of the dense model's file. */
+  planFile(sha256: string): PlanFile;
   readonly analysis: Analysis;
   readonly report: PruneReport;
 }

@@ -1,0 +1,179 @@
+import { analyze, type Analysis } from './analyze.js';
+import { blockedBy, coverage } from './cost/coverage.js';
+import { resolveCriterion } from './criteria/resolve.js';
+import { scoreGroups } from './criteria/score.js';
+import { PruneError, throwIfAborted } from './errors.js';
+import type { PruningGroup } from './groups/group.js';
+import type { Model } from './onnx/model.js';
+import type { PruneOptions, VerifyLevel } from './options.js';
+import { planFromFile, planToFile } from './plan/file.js';
+import { keptCount, keptMasks, type Plan } from './plan/plan.js';
+import type { Change, GroupOutcome, PruneReport, PruneResult } from './result.js';
+import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
+import type { Runtime } from './runtime/runtime.js';
+import { select } from './select/select.js';
+import { inferShapes } from './shapes/shapes.js';
+import type { VerifyReport } from './verify/report.js';
+import { verify } from './verify/verify.js';
+
+type Options = PruneOptions & { readonly runtime: Runtime };
+
+/**
+ * The steps of pruning, in order; the only place that sees all rooms.
+ * @throws PruneError `invalid-option`, `budget`, `nothing-to-prune`, `runtime`, `verification` (the proof failed), `aborted`.
+ */
+export async function prunePipeline(model: Model, options: Options): Promise<PruneResult> {
+  const { signal } = options;
+  const milliseconds: Record<string, number> = {};
+  const timed = async <T>(phase: string, work: () => T | Promise<T>): Promise<T> => {
+    throwIfAborted(signal);
+    const start = performance.now();
+    const result = await work();
+    milliseconds[phase] = (milliseconds[phase] ?? 0) + performance.now() - start;
+    return result;
+  };
+  checkSource(options);
+  const analysis = await analyze(model, options);
+  Object.assign(milliseconds, analysis.timings);
+
+  const choice = await timed('select', () => choose(analysis, options));
+  const rewritten = await timed('rewrite', () => rewrite(analysis, choice.plan, options));
+  const level = options.verify ?? 'outputs';
+  const proof =
+    level === 'none'
+      ? undefined
+      : await timed('verify', () => prove(analysis, choice.plan, rewritten, level, options));
+
+  return {
+    model: rewritten.model,
+    plan: choice.plan,
+    planFile: (sha256) =>
+      planToFile(analysis.grouping, choice.plan, {
+        sha256,
+        addedNodes: rewritten.nodes.added,
+        removedNodes: rewritten.nodes.removed,
+      }),
+    analysis,
+    report: describe(analysis, choice, proof, milliseconds),
+  };
+}
+
+/** What is kept, and for each group why it lost less than asked for. */
+interface Choice {
+  readonly plan: Plan;
+  readonly notes: ReadonlyMap<PruningGroup, string>;
+}
+
+function checkSource({ ratio, budget, plan }: Options): void {
+  const given = [ratio, budget, plan].filter((source) => source !== undefined).length;
+  if (given !== 1) throw new PruneError('invalid-option', 'give exactly one of ratio, budget and plan');
+}
+
+function choose({ grouping, cost }: Analysis, options: Options): Choice {
+  if (options.plan !== undefined) return { plan: planFromFile(options.plan, grouping), notes: new Map() };
+  const criterion = resolveCriterion(options.criterion ?? 'magnitude');
+  const scores = scoreGroups(grouping, criterion, {
+    aggregation: options.aggregation,
+    normalization: options.normalization,
+    seed: options.seed,
+    signal: options.signal,
+    onGroup: (done, total) => options.onProgress?.({ phase: 'score', done, total }),
+  });
+  const { plan, groups } = select(grouping, cost, scores, options);
+  const notes = new Map<PruningGroup, string>();
+  for (const { group, reason } of groups) if (reason !== undefined) notes.set(group, reason);
+  return { plan, notes };
+}
+
+/** The shapes at another size of the symbolic dims tell which computed sizes depend on them. */
+const otherSymbolicSize = 2;
+
+function variedShapes({ model, shapes, runtime }: Analysis, options: Options) {
+  if (shapes.symbolic.size === 0) return undefined;
+  return () =>
+    inferShapes(model, runtime, {
+      ...fixedShapes(options),
+      symbolicSize: otherSymbolicSize,
+      signal: options.signal,
+    });
+}
+
+function fixedShapes({ shapes }: Options): { shapes?: NonNullable<Options['shapes']> } {
+  return shapes ? { shapes } : {};
+}
+
+function rewrite(analysis: Analysis, plan: Plan, options: Options): Promise<RewriteResult> {
+  const { axes, shapes, runtime } = analysis;
+  options.onProgress?.({ phase: 'rewrite', done: 0, total: 1 });
+  const varied = variedShapes(analysis, options);
+  return rewriteModel({
+    analysis: axes,
+    masks: keptMasks(plan),
+    shapeOf: (value) => shapes.of(value),
+    variedShapeOf:
+      varied &&
+      (async () => {
+        const other = await varied();
+        return (value) => other.of(value);
+      }),
+    runtime,
+  });
+}
+
+async function prove(
+  analysis: Analysis,
+  plan: Plan,
+  rewritten: RewriteResult,
+  level: Exclude<VerifyLevel, 'none'>,
+  options: Options,
+): Promise<VerifyReport> {
+  const report = await verify({
+    analysis: analysis.axes,
+    masks: keptMasks(plan),
+    pruned: rewritten.model,
+    shapes: analysis.shapes,
+    level,
+    runtime: analysis.runtime,
+    seed: options.seed,
+    data: options.verifyData,
+    signal: options.signal,
+    onProgress: (done: number, total: number) => options.onProgress?.({ phase: 'verify', done, total }),
+  });
+  if (report.passed) return report;
+  throw new PruneError(
+    'verification',
+    `the pruned model failed the proof: ${report.failures[0]}; please report this model`,
+  );
+}
+
+function describe(
+  { grouping, cost, shapes }: Analysis,
+  { plan, notes }: Choice,
+  verification: VerifyReport | undefined,
+  timings: Readonly<Record<string, number>>,
+): PruneReport {
+  const count = keptCount(plan);
+  const change = (measure: 'macs' | 'parameters' | 'bytes'): Change => ({
+    dense: cost[measure](),
+    pruned: cost[measure](count),
+  });
+  return {
+    groups: grouping.groups.map((group): GroupOutcome => {
+      const { id, name, size } = group;
+      return { id, name, size, kept: plan.kept.get(group)?.length ?? size, note: notes.get(group) };
+    }),
+    macs: change('macs'),
+    parameters: change('parameters'),
+    bytes: change('bytes'),
+    coverage: {
+      all: coverage(grouping, cost),
+      withoutResidualStream: coverage(grouping, cost, { residualStream: false }),
+    },
+    hindrances: blockedBy(grouping, cost).slice(0, 10),
+    verification,
+    warnings: shapes.unknownOps.map(
+      ({ node, op }) => `onnxruntime doesn't know op ${op} of node '${node}'; it was left out of the proof`,
+    ),
+    timings,
+  };
+}
