@@ -13,6 +13,7 @@ import { literalsOf, usedNames } from './literals.js';
 import { describe, type Pins } from './pins.js';
 import { isCertainlyScalar } from './ranks.js';
 import { cutIntoSegments, type Segment } from './segments.js';
+import { modelType, withSessionTypes } from './session-types.js';
 import { type Fact, isShapeRelevant, partialModel, sessionInput, typedInput } from './session-model.js';
 
 /** A node that onnxruntime can't load, so that the graph is cut there. */
@@ -111,7 +112,11 @@ export class ShapeInference {
         (i) =>
           nodes[i]!.opType === refusal.opType && (refusal.domain ?? nodes[i]!.domain) === nodes[i]!.domain,
       );
-      const named = sameOp.filter((i) => refusal.node !== undefined && nodes[i]!.name === refusal.node);
+      // One by one at first; where kernels are missing wholesale (bfloat16 on the CPU) that would take a session a node.
+      const isRare = this.unknownOps.length < 8;
+      const named = sameOp.filter(
+        (i) => isRare && refusal.node !== undefined && nodes[i]!.name === refusal.node,
+      );
       for (const index of named.length > 0 ? named : sameOp) this.cutAt(index, error);
       if (this.cut.size > before) return [segment];
     }
@@ -166,7 +171,8 @@ export class ShapeInference {
         const shape = value.shape.map((dim) => (typeof dim === 'number' ? dim : undefined));
         const decided = shape.length > 0 || isCertainlyScalar(node, (input) => this.facts.get(input));
         if (!decided) undecided.add(name);
-        this.facts.set(name, { dtype: value.type, shape: decided ? shape : undefined });
+        const dtype = modelType(node, value.type, (input) => this.facts.get(input)?.dtype);
+        this.facts.set(name, { dtype, shape: decided ? shape : undefined });
       }
     }
     if (undecided.size > 0) await this.askForRanks([...undecided], nodes, constants, inputs);
@@ -227,7 +233,9 @@ export class ShapeInference {
       if (constant !== undefined) constants.push({ ...constant, name });
       else inputs.push(sessionInput(name, fact.dtype ?? this.guesses.get(name) ?? 'float32', fact.shape));
     }
-    const nodes = [...indices].sort((a, b) => a - b).map((index) => this.model.graph.nodes[index]!);
+    const nodes = [...indices]
+      .sort((a, b) => a - b)
+      .map((index) => withSessionTypes(this.model.graph.nodes[index]!));
     return { nodes, constants, inputs };
   }
 

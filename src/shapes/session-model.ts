@@ -1,6 +1,7 @@
 import { type DataType, isFloat } from '../onnx/data-type.js';
 import type { Model, Node, ValueInfo, ValueType } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { sessionType } from './session-types.js';
 
 /** Dims of a value; undefined entries depend on data. */
 export type Dims = readonly (number | undefined)[];
@@ -48,7 +49,11 @@ export function partialModel(
 /** An input of a session: only its dtype and shape count. */
 export function sessionInput(name: string, dtype: DataType, shape: Dims | undefined): ValueInfo {
   const dims = shape?.map((value) => ({ value, denotation: '' }));
-  return { name, docString: '', type: { kind: 'tensor', dtype, shape: dims, denotation: '' } };
+  return {
+    name,
+    docString: '',
+    type: { kind: 'tensor', dtype: sessionType(dtype), shape: dims, denotation: '' },
+  };
 }
 
 export function typedInput(name: string, type: ValueType): ValueInfo {
@@ -61,7 +66,7 @@ export function typedInput(name: string, type: ValueType): ValueInfo {
  */
 export function isShapeRelevant(tensor: Tensor): boolean {
   const { storage } = tensor.data;
-  if (storage === 'absent') return false;
+  if (storage === 'absent' || sessionType(tensor.dtype) !== tensor.dtype) return false;
   const count = elementCount(tensor.dims);
   if (count <= 64 || storage === 'strings') return true;
   return !isFloat(tensor.dtype) && (tensor.dtype === 'int64' || tensor.dtype === 'int32') && count <= 4096;
