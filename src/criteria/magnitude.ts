@@ -1,4 +1,5 @@
 import { defineCriterion, type Criterion } from './criterion.js';
+import type { Power } from './sums.js';
 import { membersWith, powerSums } from './weights.js';
 
 /**
@@ -8,7 +9,7 @@ import { membersWith, powerSums } from './weights.js';
  * depthwise weights that carry it along (`batch`), and scales. Biases and running statistics don't. A group with none
  * of these (a learned embedding that is only added) is scored by whatever it has.
  */
-function magnitude(name: string, p: 1 | 2): Criterion<'weights'> {
+function magnitude(name: string, p: Power): Criterion<'weights'> {
   return defineCriterion({
     name,
     needs: ['weights'],

@@ -1,9 +1,11 @@
-import { coordinates } from '../axes/project.js';
+import type { Axis, Factor } from '../axes/axis.js';
 import type { Role } from '../axes/relation.js';
 import type { Grouping, Member, PruningGroup } from '../groups/group.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, type Floats } from '../onnx/values.js';
+import { occurrencesOf, type Occurrences } from './positions.js';
+import { axisSums, leadingSums, type Power } from './sums.js';
 
 /** The weights of one member, row-major as (outer, axis, inner). */
 export interface MemberWeights {
@@ -15,69 +17,107 @@ export interface MemberWeights {
   /** Length of the member's axis. */
   readonly length: number;
   readonly inner: number;
-  /** Channel of the group at each position of the axis; -1 where the group doesn't reach. */
+  /** The positions of the axis that belong to the group; a channel may have several. */
+  readonly positions: Int32Array;
+  /** The channel of the group at each of `positions`. */
   readonly channels: Int32Array;
+  /** Σ abs(w)^p over outer and inner at each position of the whole axis. Must not be written to. */
+  sums(p: Power): Float64Array;
 }
 
 /**
- * Reads the weights of groups one after the other. A tensor's elements are kept as long as a group that is still
- * to come has it too, so each tensor that can't be viewed in place is converted once.
+ * Reads the weights of groups one after the other. What was read of a tensor is kept as long as a group that is
+ * still to come has it too, so each tensor is converted and summed once.
  */
 export class WeightReader {
+  private readonly members = new Map<PruningGroup, readonly Member[]>();
   private readonly pending = new Map<Tensor, number>();
-  private readonly read = new Map<Tensor, Floats>();
+  private readonly read = new Map<Tensor, ReadTensor>();
+  private readonly occurrences = new Map<Axis, ReadonlyMap<Factor, Occurrences>>();
 
   constructor(
     private readonly grouping: Grouping,
     groups: readonly PruningGroup[],
   ) {
-    for (const group of groups)
-      for (const tensor of tensorsOf(group)) this.pending.set(tensor, (this.pending.get(tensor) ?? 0) + 1);
+    for (const group of groups) {
+      const members = distinctMembers(group);
+      this.members.set(group, members);
+      for (const tensor of tensorsOf(members)) this.pending.set(tensor, (this.pending.get(tensor) ?? 0) + 1);
+    }
   }
 
+  /** Of a group given to the constructor. */
   weightsOf(group: PruningGroup): MemberWeights[] {
-    const { system } = this.grouping.analysis;
-    return distinctMembers(group).map((member) => {
-      const { dims } = member.parameter.source.tensor;
-      let outer = 1;
-      let inner = 1;
-      dims.forEach((dim, i) => {
-        if (i < member.axis) outer *= dim;
-        else if (i > member.axis) inner *= dim;
-      });
-      const values = (): Floats => this.floats(member.parameter.source.tensor);
+    return this.members.get(group)!.map((member) => {
+      const { tensor } = member.parameter.source;
+      const expression = member.parameter.axes[member.axis]!;
+      const { positions, channels } = this.occurrencesOf(expression).get(group.factor)!;
+      const read = (): ReadTensor => this.tensor(tensor);
       return {
         member,
         role: member.role,
         get values() {
-          return values();
+          return read().values;
         },
-        outer,
-        length: dims[member.axis]!,
-        inner,
-        channels: coordinates(system, member.parameter.axes[member.axis]!, group.factor),
+        outer: tensor.dims.slice(0, member.axis).reduce((a, b) => a * b, 1),
+        length: tensor.dims[member.axis]!,
+        inner: tensor.dims.slice(member.axis + 1).reduce((a, b) => a * b, 1),
+        positions,
+        channels,
+        sums: (p) => read().sums(member.axis, p),
       };
     });
   }
 
   /** To be called when a group is done. */
   release(group: PruningGroup): void {
-    for (const tensor of tensorsOf(group)) {
+    for (const tensor of tensorsOf(this.members.get(group)!)) {
       const left = (this.pending.get(tensor) ?? 0) - 1;
       this.pending.set(tensor, left);
       if (left <= 0) this.read.delete(tensor);
     }
   }
 
-  private floats(tensor: Tensor): Floats {
-    let values = this.read.get(tensor);
-    if (!values) this.read.set(tensor, (values = floatsOf(tensor)));
-    return values;
+  private tensor(tensor: Tensor): ReadTensor {
+    let read = this.read.get(tensor);
+    if (!read) this.read.set(tensor, (read = new ReadTensor(tensor)));
+    return read;
+  }
+
+  private occurrencesOf(axis: Axis): ReadonlyMap<Factor, Occurrences> {
+    let found = this.occurrences.get(axis);
+    if (!found) this.occurrences.set(axis, (found = occurrencesOf(this.grouping.analysis.system, axis)));
+    return found;
   }
 }
 
-function tensorsOf(group: PruningGroup): Set<Tensor> {
-  return new Set(distinctMembers(group).map(({ parameter }) => parameter.source.tensor));
+/** What was read of one tensor. */
+class ReadTensor {
+  private elements: Floats | undefined;
+  private readonly known = new Map<string, Float64Array>();
+
+  constructor(private readonly tensor: Tensor) {}
+
+  get values(): Floats {
+    return (this.elements ??= floatsOf(this.tensor));
+  }
+
+  sums(axis: number, p: Power): Float64Array {
+    const key = `${axis}:${p}`;
+    let sums = this.known.get(key);
+    if (sums) return sums;
+    if (axis < 2) {
+      const [first, second] = leadingSums(this.tensor, p);
+      this.known.set(`0:${p}`, first).set(`1:${p}`, second);
+      return axis === 0 ? first : second;
+    }
+    this.known.set(key, (sums = axisSums(this.tensor, axis, p)));
+    return sums;
+  }
+}
+
+function tensorsOf(members: readonly Member[]): Set<Tensor> {
+  return new Set(members.map(({ parameter }) => parameter.source.tensor));
 }
 
 /** Where a tied tensor has several uses, the one that says most of its part. */
@@ -111,87 +151,33 @@ export function membersWith(
 }
 
 /** Σ abs(w)^p over all elements of each of `channelCount` channels. */
-export function powerSums(weights: MemberWeights, p: 1 | 2, channelCount: number): Float64Array {
-  const { values, outer, length, inner, channels } = weights;
-  const sums = new Float64Array(length);
-  if (inner === 1) addContiguous(values, outer, length, p, sums);
-  else if (p === 2) addSquares(values, outer, length, inner, sums);
-  else addMagnitudes(values, outer, length, inner, sums);
+export function powerSums(weights: MemberWeights, p: Power, channelCount: number): Float64Array {
+  const { positions, channels } = weights;
+  const sums = weights.sums(p);
   const out = new Float64Array(channelCount);
-  for (let i = 0; i < length; i++) if (channels[i]! >= 0) out[channels[i]!]! += sums[i]!;
+  for (let i = 0; i < positions.length; i++) out[channels[i]!]! += sums[positions[i]!]!;
   return out;
 }
 
-function addContiguous(values: Floats, outer: number, length: number, p: 1 | 2, sums: Float64Array): void {
-  let at = 0;
-  for (let o = 0; o < outer; o++)
-    if (p === 2)
-      for (let a = 0; a < length; a++) {
-        const v = values[at++]!;
-        sums[a]! += v * v;
-      }
-    else for (let a = 0; a < length; a++) sums[a]! += Math.abs(values[at++]!);
-}
-
-/** Two partial sums, since one chain of additions waits for itself. */
-function addSquares(values: Floats, outer: number, length: number, inner: number, sums: Float64Array): void {
-  const even = inner & ~1;
-  let at = 0;
-  for (let o = 0; o < outer; o++)
-    for (let a = 0; a < length; a++) {
-      let s = 0;
-      let t = 0;
-      for (const end = at + even; at < end; at += 2) {
-        const v = values[at]!;
-        const w = values[at + 1]!;
-        s += v * v;
-        t += w * w;
-      }
-      if (even < inner) {
-        const v = values[at++]!;
-        s += v * v;
-      }
-      sums[a]! += s + t;
-    }
-}
-
-function addMagnitudes(
-  values: Floats,
-  outer: number,
-  length: number,
-  inner: number,
-  sums: Float64Array,
-): void {
-  let at = 0;
-  for (let o = 0; o < outer; o++)
-    for (let a = 0; a < length; a++) {
-      let s = 0;
-      for (const end = at + inner; at < end; at++) s += Math.abs(values[at]!);
-      sums[a]! += s;
-    }
-}
-
 /**
- * The elements of each channel in one row: [channelCount, elements per channel], in the order of the tensor.
- * A view where the axis is the outermost and is the group's factor itself.
+ * The elements of each channel in one row: [channelCount, elements per channel]. A view where the axis is the
+ * outermost and is the group's factor itself.
  */
 export function filtersOf(weights: MemberWeights, channelCount: number): { rows: Floats; width: number } {
-  const { values, outer, length, inner, channels } = weights;
-  if (outer === 1 && channels.every((channel, i) => channel === i)) return { rows: values, width: inner };
-  const occurrences = channels.reduce((count, channel) => count + (channel === 0 ? 1 : 0), 0);
-  const width = occurrences * outer * inner;
-  const rows =
-    values instanceof Float64Array
-      ? new Float64Array(channelCount * width)
-      : new Float32Array(channelCount * width);
+  const { values, outer, length, inner, positions, channels } = weights;
+  const whole = positions.length === channelCount && length === channelCount;
+  if (outer === 1 && whole) return { rows: values, width: inner };
+  const width = (positions.length / channelCount) * outer * inner;
+  const size = channelCount * width;
+  const rows = values instanceof Float64Array ? new Float64Array(size) : new Float32Array(size);
   const filled = new Int32Array(channelCount);
-  for (let o = 0; o < outer; o++)
-    for (let a = 0; a < length; a++) {
-      const channel = channels[a]!;
-      if (channel < 0) continue;
-      const from = (o * length + a) * inner;
+  for (let i = 0; i < positions.length; i++) {
+    const channel = channels[i]!;
+    for (let o = 0; o < outer; o++) {
+      const from = (o * length + positions[i]!) * inner;
       rows.set(values.subarray(from, from + inner), channel * width + filled[channel]!);
       filled[channel]! += inner;
     }
+  }
   return { rows, width };
 }

@@ -15,7 +15,7 @@ export interface GroupSelection {
   readonly group: PruningGroup;
   readonly kept: number;
   readonly removed: number;
-  /** Why nothing was removed, or fewer than asked for. */
+  /** Why nothing was removed, or what held it back. */
   readonly reason?: string;
 }
 
@@ -58,20 +58,15 @@ export function select(
   const plan = new Map<PruningGroup, Int32Array>();
   const asked = allocation(ratio);
   candidates.forEach((candidate, i) => {
-    const { group } = candidate;
+    const { group, least } = candidate;
     if (kept[i]! < group.size) plan.set(group, keptChannels(candidate.scores, kept[i]!));
-    if (kept[i]! > asked[i]! || (kept[i]! < group.size && !aligned[i])) {
-      if (resolved.roundTo > 1)
-        reasons.set(
-          group,
-          `rounded to multiples of ${resolved.roundTo}${aligned[i] ? '' : ', not on every axis'}`,
-        );
-      else if (kept[i]! === candidate.least)
-        reasons.set(group, `at its minimum of ${candidate.least} channels`);
-    } else if (kept[i] === group.size) {
-      const share = candidate.ratio ?? ratio;
-      reasons.set(group, `its share of ${group.size} channels at ratio ${round(share)} is none`);
-    }
+    const wanted = asked[i]! < group.size;
+    if (!aligned[i]) reasons.set(group, `not every axis can be a multiple of ${resolved.roundTo}`);
+    else if (kept[i] === least && kept[i] > 1) reasons.set(group, `at its minimum of ${least} channels`);
+    else if (kept[i] === group.size && wanted)
+      reasons.set(group, `rounded up to a multiple of ${resolved.roundTo}`);
+    else if (kept[i] === group.size)
+      reasons.set(group, `its share at ratio ${round(candidate.ratio ?? ratio)} is less than one channel`);
   });
   const selection = grouping.groups.map((group): GroupSelection => {
     const left = plan.get(group)?.length ?? group.size;
