@@ -4,7 +4,7 @@ import { opsetOf } from '../onnx/domain.js';
 import { parameterOf } from '../onnx/schema.js';
 import { integersOf } from '../onnx/values.js';
 import type { Tensor } from '../onnx/tensor.js';
-import { scaled, type AxisChange, type Projection, type ShapeOf } from './projection.js';
+import { atSize, type AxisChange, type Projection, type ShapeOf } from './projection.js';
 import type { NodeChange, RewriteContext, RewriteRule } from './rule.js';
 
 /** The dense model at one size of its symbolic dims. */
@@ -63,14 +63,4 @@ export class NodeChanges {
     const name = this.analysis.model.graph.nodes[index]!.inputs[input] ?? '';
     return this.parameterAxes.get(`${index}:${input}`) ?? this.analysis.axes.get(name);
   }
-}
-
-/** A change at another size of a symbolic dim inside the axis, which is taken to be its outermost factor. */
-function atSize(change: AxisChange, size: number | undefined): AxisChange {
-  const { before, mask } = change;
-  if (size === undefined || size === before) return change;
-  if (!mask) return { before: size, after: size, mask };
-  const tiled = new Uint8Array(size);
-  for (let i = 0; i < size; i++) tiled[i] = mask[i % before]!;
-  return { before: size, after: scaled(change, size), mask: tiled };
 }

@@ -43,7 +43,7 @@ export function replaceParameters(model: Model, edit: ModelEdit, replacements: r
     const name = model.graph.nodes[replacement.node]!.inputs[replacement.input]!;
     const source = readers.sources.get(name)!;
     let needed = bySource.get(source);
-    if (!needed) bySource.set(source, (needed = new Map()));
+    if (!needed) bySource.set(source, (needed = new Map<string, Replacement>()));
     needed.set(useKey(replacement), replacement);
   }
   for (const [source, needed] of bySource) replaceSource(edit, source, needed, readers);
@@ -87,7 +87,7 @@ class Readers {
     const source = this.sources.get(name);
     if (!source) return;
     let names = this.bySource.get(source);
-    if (!names) this.bySource.set(source, (names = new Map()));
+    if (!names) this.bySource.set(source, (names = new Map<string, Use[]>()));
     const uses = names.get(name);
     if (uses) uses.push(use);
     else names.set(name, [use]);

@@ -78,7 +78,17 @@ export function scaled({ before, after, mask }: AxisChange, size: number): numbe
   return mask ? (after * size) / before : size;
 }
 
-function indicesOf(mask: Uint8Array, count: number): Int32Array {
+/** A change at another size of a symbolic dim inside the axis, which is taken to be its outermost factor. */
+export function atSize(change: AxisChange, size: number | undefined): AxisChange {
+  const { before, mask } = change;
+  if (size === undefined || size === before) return change;
+  if (!mask) return { before: size, after: size, mask };
+  const tiled = new Uint8Array(size);
+  for (let i = 0; i < size; i++) tiled[i] = mask[i % before]!;
+  return { before: size, after: scaled(change, size), mask: tiled };
+}
+
+export function indicesOf(mask: Uint8Array, count: number): Int32Array {
   const out = new Int32Array(count);
   let k = 0;
   for (let i = 0; i < mask.length; i++) if (mask[i]) out[k++] = i;

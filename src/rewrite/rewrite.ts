@@ -21,7 +21,7 @@ export interface RewriteInput {
    * Dense static shapes at another size of the symbolic dims, asked for only if the graph computes sizes.
    * Undefined if there are no symbolic dims.
    */
-  readonly variedShapeOf?: (() => Promise<ShapeOf>) | undefined;
+  readonly variedShapeOf?: (() => Promise<ShapeOf | undefined>) | undefined;
   readonly runtime: Runtime;
 }
 

@@ -173,7 +173,8 @@ async function denseVariants(
   names: ReadonlySet<string>,
 ): Promise<Variant[]> {
   const shapes: ShapeOf[] = [shapeOf];
-  if (names.size > 0 && variedShapeOf) shapes.push(await variedShapeOf());
+  const varied = names.size > 0 ? await variedShapeOf?.() : undefined;
+  if (varied) shapes.push(varied);
   const variants: Variant[] = [];
   for (const shapeOf of shapes) {
     const computed =

@@ -1,0 +1,37 @@
+/** How much is compared: static shapes only, also outputs and one tensor of every group, or all float tensors. */
+export type ProofLevel = 'shapes' | 'outputs' | 'full';
+
+/** The first thing that is not as it should be. */
+export interface ProofFailure {
+  readonly kind: 'load' | 'shape' | 'value';
+  /** Name of the tensor, and the node that writes it. */
+  readonly value: string;
+  readonly node: string;
+  readonly op: string;
+  /** One line: what was expected and what came. */
+  readonly message: string;
+}
+
+/** A tensor that could not be compared. */
+export interface SkippedValue {
+  readonly value: string;
+  readonly why: string;
+}
+
+export interface VerifyReport {
+  readonly passed: boolean;
+  readonly level: ProofLevel;
+  readonly failure: ProofFailure | undefined;
+  /** Shapes of the inputs of every run: made up ones, a second size of the symbolic dims, given data. */
+  readonly runs: readonly Readonly<Record<string, readonly number[]>>[];
+  /** Tensors compared, over all runs. */
+  readonly compared: number;
+  /** Largest difference of a tensor, relative to its largest absolute value. */
+  readonly maxError: number;
+  /** The tensor with the largest error. */
+  readonly worst: string | undefined;
+  /** Tensors that are zero (below 1e-6) in all runs: their agreement proves nothing. */
+  readonly dead: readonly string[];
+  readonly skipped: readonly SkippedValue[];
+  readonly milliseconds: number;
+}

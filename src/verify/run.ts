@@ -1,0 +1,58 @@
+import type { InferenceSession } from 'onnxruntime-common';
+import { encodeModel } from '../onnx/codec.js';
+import type { Model } from '../onnx/model.js';
+import type { Tensor } from '../onnx/tensor.js';
+import { fromRuntime, toRuntime } from '../runtime/tensors.js';
+import type { Runtime } from '../runtime/runtime.js';
+
+/** A session without optimisation that gives the named values, whether they are outputs or not. */
+export async function openSession(
+  model: Model,
+  names: readonly string[],
+  runtime: Runtime,
+): Promise<InferenceSession> {
+  return runtime.load(encodeModel(withOutputs(model, names)), { optimization: 'disabled' });
+}
+
+export async function runSession(
+  session: InferenceSession,
+  feeds: ReadonlyMap<string, Tensor>,
+  runtime: Runtime,
+): Promise<Map<string, Tensor>> {
+  const inputs: Record<string, InferenceSession.OnnxValueMapType[string]> = {};
+  for (const name of session.inputNames) {
+    const tensor = feeds.get(name);
+    if (tensor) inputs[name] = toRuntime(runtime, tensor);
+  }
+  const results = await session.run(inputs);
+  return new Map(session.outputNames.map((name) => [name, fromRuntime(name, results[name]!)]));
+}
+
+/** Only the named values are outputs; onnxruntime infers their types. */
+function withOutputs(model: Model, names: readonly string[]): Model {
+  const { graph } = model;
+  const declared = new Map(graph.outputs.map((info) => [info.name, info]));
+  const outputs = names.map((name) => declared.get(name) ?? { name, docString: '', type: undefined });
+  // A declared shape of another batch size would be warned about.
+  return { ...model, irVersion: Math.max(model.irVersion, 4), graph: { ...graph, outputs, valueInfos: [] } };
+}
+
+/** Splits names into runs whose values take at most `limit` bytes together (a single larger value gets its own). */
+export function chunks(
+  names: readonly string[],
+  bytesOf: (name: string) => number,
+  limit: number,
+): string[][] {
+  const out: string[][] = [];
+  let used = Infinity;
+  for (const name of names) {
+    const bytes = bytesOf(name);
+    if (used + bytes > limit) {
+      out.push([]);
+      used = 0;
+    }
+    out.at(-1)!.push(name);
+    used += bytes;
+  }
+  return out;
+}

@@ -1,0 +1,334 @@
+import type { InferenceSession } from 'onnxruntime-common';
+import type { AxisAnalysis } from '../axes/couple.js';
+import { nodeLabel } from '../axes/couple.js';
+import { findParameters } from '../axes/parameters.js';
+import type { KeptMasks } from '../axes/project.js';
+import { PruneError, throwIfAborted } from '../errors.js';
+import type { Model } from '../onnx/model.js';
+import { sliceTensor } from '../onnx/slice.js';
+import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { atSize, indicesOf, predictShapes, Projection } from '../rewrite/projection.js';
+import { variedShapes } from '../rewrite/vary.js';
+import { randomInputs } from '../runtime/inputs.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { fromRuntime, isFeedable } from '../runtime/tensors.js';
+import { inferShapes, type Shapes } from '../shapes/shapes.js';
+import { cancellation, deadBelow, defaultTolerance, difference } from './compare.js';
+import { maskedModel } from './masked.js';
+import type { ProofFailure, ProofLevel, SkippedValue, VerifyReport } from './report.js';
+import { chunks, openSession, runSession } from './run.js';
+import { comparableValues, representativeValues, type ComparableValues } from './values.js';
+
+export interface VerifyInput {
+  readonly analysis: AxisAnalysis;
+  /** What was removed, as `keptMasks(plan)` gives it. */
+  readonly masks: KeptMasks;
+  /** The model that was sliced: the analysed one, maybe with other weights. */
+  readonly dense: Model;
+  readonly pruned: Model;
+  /** Shapes of the dense model, those the analysis was made with. */
+  readonly shapes: Shapes;
+  readonly runtime: Runtime;
+  readonly level: ProofLevel;
+  /** Real inputs of the dense model, one set per run, besides the random ones. */
+  readonly feeds?: Iterable<Readonly<Record<string, Tensor>>> | undefined;
+  /** Of the random inputs. */
+  readonly seed: number | string;
+  /** Relative to the largest absolute value of a tensor. Default by dtype: see `defaultTolerance`. */
+  readonly tolerance?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number, detail: string) => void) | undefined;
+}
+
+/** Bytes of intermediate tensors held at a time. */
+const heldBytes = 256 * 2 ** 20;
+
+/**
+ * Proves a pruned model: onnxruntime loads it, every static shape is as predicted, and it computes what the masked
+ * original computes on the kept channels. A failed proof is a report with `passed: false`, not an error.
+ * @throws PruneError `runtime` if the dense model doesn't run, `unsupported` if it can't be masked, `aborted`.
+ */
+export async function verify(input: VerifyInput): Promise<VerifyReport> {
+  const start = performance.now();
+  const proof = new Proof(input);
+  const failure = await proof.run();
+  const { runs, compared, maxError, worst, dead, skipped } = proof;
+  return {
+    passed: failure === undefined,
+    level: input.level,
+    failure,
+    runs,
+    compared,
+    maxError,
+    worst,
+    dead: [...dead],
+    skipped,
+    milliseconds: performance.now() - start,
+  };
+}
+
+interface Feed {
+  readonly shapes: Shapes;
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+/** The pruned model doesn't load or run, which is a finding and not an error. */
+class PrunedModelError extends Error {}
+
+async function ofPruned<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof PruneError && error.code === 'runtime')
+      throw new PrunedModelError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+function failureOf({ message }: Error): ProofFailure {
+  return { kind: 'load', value: '', node: '', op: '', message };
+}
+
+class Proof {
+  readonly runs: Record<string, readonly number[]>[] = [];
+  compared = 0;
+  maxError = 0;
+  worst: string | undefined = undefined;
+  dead = new Set<string>();
+  skipped: SkippedValue[] = [];
+  private readonly alive = new Set<string>();
+  private readonly scales = new Map<string, number>();
+  private readonly inputsOf = new Map<string, readonly string[]>();
+  private readonly projection: Projection;
+  private done = 0;
+  private total = 1;
+
+  constructor(private readonly input: VerifyInput) {
+    this.projection = new Projection(input.analysis.system, input.masks);
+    for (const { inputs, outputs } of input.pruned.graph.nodes)
+      for (const name of outputs) this.inputsOf.set(name, inputs);
+  }
+
+  async run(): Promise<ProofFailure | undefined> {
+    const { dense, shapes, runtime, level, signal, seed } = this.input;
+    const varied = await variedShapes(dense, shapes, runtime, signal);
+    const variants = varied ? [shapes, varied] : [shapes];
+    for (const variant of variants) {
+      const failure = await this.checkShapes(variant);
+      if (failure) return failure;
+    }
+    if (level === 'shapes') return undefined;
+
+    const comparable = comparableValues(
+      dense,
+      this.input.pruned,
+      (value) => shapes.dtypeOf(value),
+      (value) => this.projection.isTouched(this.input.analysis.axes.get(value)),
+    );
+    this.skipped = comparable.unstable.map((value) => ({ value, why: 'it is behind a decision' }));
+    const feeds: Feed[] = variants.map((variant) => ({
+      shapes: variant,
+      tensors: this.randomFeeds(variant, seed),
+    }));
+    for (const given of this.input.feeds ?? []) feeds.push(await this.givenFeeds(given));
+    const names = this.namesOf(comparable);
+    this.total = feeds.length * names.length;
+    for (const { tensors } of feeds)
+      this.runs.push(Object.fromEntries([...tensors].map(([name, { dims }]) => [name, dims])));
+    for (const alike of this.groupByMasks(feeds)) {
+      const failure = await this.checkValues(names, alike);
+      if (failure) return failure;
+    }
+    return undefined;
+  }
+
+  /** Runs whose pruned axes have the same sizes share one masked model. */
+  private groupByMasks(feeds: readonly Feed[]): Feed[][] {
+    const groups = new Map<string, Feed[]>();
+    for (const feed of feeds) {
+      const sizes: (number | undefined)[] = [];
+      for (const [value, axes] of this.input.analysis.axes)
+        axes.forEach((axis, i) => {
+          if (this.projection.of(axis).mask) sizes.push(feed.shapes.of(value)?.[i]);
+        });
+      const key = sizes.join();
+      groups.set(key, [...(groups.get(key) ?? []), feed]);
+    }
+    return [...groups.values()];
+  }
+
+  private namesOf(comparable: ComparableValues): readonly string[] {
+    const { analysis, masks, level } = this.input;
+    return level === 'full' ? comparable.values : representativeValues(analysis, masks, comparable);
+  }
+
+  private async checkShapes(variant: Shapes): Promise<ProofFailure | undefined> {
+    const { pruned, analysis, runtime, signal } = this.input;
+    const predicted = predictShapes(analysis, this.projection, (value) => variant.of(value));
+    const inputs: Record<string, readonly number[]> = {};
+    for (const name of variant.inputs.keys()) inputs[name] = predicted(name) as readonly number[];
+    let actual: Shapes;
+    try {
+      actual = await inferShapes(pruned, runtime, { shapes: inputs, signal });
+    } catch (error) {
+      if (!(error instanceof PruneError) || error.code === 'aborted') throw error;
+      return failureOf(error);
+    }
+    const [cut] = actual.unknownOps.slice(variant.unknownOps.length);
+    if (cut) return { kind: 'load', value: '', node: cut.node, op: cut.op, message: cut.reason };
+    const constants = findParameters(pruned.graph);
+    const { graph } = pruned;
+    for (const [index, node] of graph.nodes.entries())
+      for (const value of node.outputs) {
+        const want = constants.has(value) ? undefined : predicted(value);
+        const got = actual.of(value);
+        if (!want || !got) continue;
+        const same =
+          want.length === got.length &&
+          want.every((dim, i) => dim === undefined || got[i] === undefined || dim === got[i]);
+        if (same) continue;
+        const message = `'${value}' has shape [${got.join(', ')}] instead of [${want.join(', ')}]`;
+        return { kind: 'shape', value, node: nodeLabel(node, index), op: node.opType, message };
+      }
+    return undefined;
+  }
+
+  private randomFeeds(shapes: Shapes, seed: number | string): Map<string, Tensor> {
+    const specs = [...shapes.inputs].map(([name, shape]) => {
+      const dtype = shapes.dtypeOf(name);
+      if (!isFeedable(dtype))
+        throw new PruneError(
+          'unsupported',
+          `input '${name}' of type ${dtype ?? 'unknown'} can't be made up for the proof; pass --no-verify`,
+        );
+      return { name, dtype, shape };
+    });
+    const tensors = randomInputs(this.input.runtime, specs, seed);
+    return new Map(Object.entries(tensors).map(([name, tensor]) => [name, fromRuntime(name, tensor)]));
+  }
+
+  private async givenFeeds(given: Readonly<Record<string, Tensor>>) {
+    const { dense, runtime, signal } = this.input;
+    const shapes: Record<string, readonly number[]> = {};
+    for (const [name, { dims }] of Object.entries(given)) shapes[name] = dims;
+    return {
+      shapes: await inferShapes(dense, runtime, { shapes, signal }),
+      tensors: new Map(Object.entries(given)),
+    };
+  }
+
+  private async checkValues(
+    names: readonly string[],
+    feeds: readonly Feed[],
+  ): Promise<ProofFailure | undefined> {
+    const { analysis, dense, runtime } = this.input;
+    const { shapes } = feeds[0]!;
+    const masked = maskedModel({
+      analysis,
+      projection: this.projection,
+      model: dense,
+      shapeOf: (value) => shapes.of(value),
+      dtypeOf: (value) => shapes.dtypeOf(value),
+    });
+    // Two float32 copies at the largest size: the masked original's and the pruned model's.
+    const elements = (name: string) => ({ shapes }: Feed) =>
+      elementCount((shapes.of(name) ?? []).map((dim) => dim ?? 1)); // prettier-ignore
+    const bytesOf = (name: string): number => 8 * Math.max(...feeds.map(elements(name)));
+    for (const chunk of chunks(names, bytesOf, heldBytes)) {
+      const reference = await openSession(masked, chunk, runtime);
+      try {
+        const failure = await this.compareChunk(reference, chunk, feeds);
+        if (failure) return failure;
+      } finally {
+        await reference.release();
+      }
+    }
+    return undefined;
+  }
+
+  private async compareChunk(
+    reference: InferenceSession,
+    names: readonly string[],
+    feeds: readonly Feed[],
+  ): Promise<ProofFailure | undefined> {
+    const { pruned, runtime, signal } = this.input;
+    let session: InferenceSession | undefined;
+    try {
+      session = await ofPruned(openSession(pruned, names, runtime));
+      for (const { tensors } of feeds) {
+        throwIfAborted(signal);
+        const expected = await runSession(reference, tensors, runtime);
+        const sliced = new Map([...tensors].map(([name, tensor]) => [name, this.take(name, tensor)]));
+        const got = await ofPruned(runSession(session, sliced, runtime));
+        for (const name of names) {
+          const failure = this.compare(name, got.get(name)!, expected.get(name)!);
+          if (failure) return failure;
+          this.input.onProgress?.(++this.done, this.total, name);
+        }
+      }
+      return undefined;
+    } catch (error) {
+      if (error instanceof PrunedModelError) return failureOf(error);
+      throw error;
+    } finally {
+      await session?.release();
+    }
+  }
+
+  private take(name: string, tensor: Tensor): Tensor {
+    return sliceTensor(tensor, this.keptOf(name, tensor.dims));
+  }
+
+  private keptOf(name: string, dims: readonly number[]): Map<number, Int32Array> {
+    const kept = new Map<number, Int32Array>();
+    this.input.analysis.axes.get(name)?.forEach((axis, i) => {
+      const { mask, after } = atSize(this.projection.of(axis), dims[i]);
+      if (mask) kept.set(i, indicesOf(mask, after));
+    });
+    return kept;
+  }
+
+  private compare(name: string, pruned: Tensor, masked: Tensor): ProofFailure | undefined {
+    const found = difference(pruned, masked, this.keptOf(name, masked.dims));
+    this.compared++;
+    if (!found)
+      return this.failure(
+        name,
+        `has shape [${pruned.dims.join(', ')}], which is not that of the kept channels`,
+      );
+    const { max, scale } = found;
+    if (scale < deadBelow && max < deadBelow) {
+      if (!this.alive.has(name)) this.dead.add(name);
+      return undefined;
+    }
+    this.alive.add(name);
+    this.dead.delete(name);
+    const tolerance = this.input.tolerance ?? defaultTolerance(masked.dtype);
+    this.scales.set(name, scale);
+    // Where terms cancel (the mean of centred values) what is left is the rounding of the terms, not of the sum.
+    const terms = Math.max(0, ...(this.inputsOf.get(name) ?? []).map((term) => this.scales.get(term) ?? 0));
+    const error = max / Math.max(scale, cancellation * terms, deadBelow);
+    if (error > this.maxError) {
+      this.maxError = error;
+      this.worst = name;
+    }
+    if (error <= tolerance) return undefined;
+    const what = Number.isNaN(max)
+      ? 'holds NaN or infinity where the masked original has other numbers'
+      : `differs from the masked original by ${max.toExponential(2)}, of at most ${scale.toExponential(2)}`;
+    return this.failure(name, `${what}`);
+  }
+
+  private failure(value: string, what: string): ProofFailure {
+    const { graph } = this.input.pruned;
+    const index = graph.nodes.findIndex((node) => node.outputs.includes(value));
+    const node = graph.nodes[index]!;
+    return {
+      kind: 'value',
+      value,
+      node: nodeLabel(node, index),
+      op: node.opType,
+      message: `'${value}' ${what}`,
+    };
+  }
+}
