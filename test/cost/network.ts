@@ -143,7 +143,7 @@ export class Network {
     const built = model({ nodes: this.nodes, initializers, inputs, outputs });
     const analysis = coupleAxes(built, {
       shapeOf: (name) => this.shapes.get(name),
-      integersOf: (name) => {
+      numbersOf: (name) => {
         const tensor = this.weights.get(name);
         return tensor?.dtype === 'int64' ? integersOf(tensor) : undefined;
       },
