@@ -2,17 +2,20 @@ import { analyze, type Analysis } from './analyze.js';
 import { blockedBy, coverage } from './cost/coverage.js';
 import { resolveCriterion } from './criteria/resolve.js';
 import { scoreGroups } from './criteria/score.js';
+import type { Batch, DataSource } from './data/batch.js';
 import { PruneError, throwIfAborted } from './errors.js';
 import type { PruningGroup } from './groups/group.js';
 import type { Model } from './onnx/model.js';
+import type { Tensor } from './onnx/tensor.js';
+import { rawTensor } from './onnx/values.js';
 import type { PruneOptions, VerifyLevel } from './options.js';
 import { planFromFile, planToFile } from './plan/file.js';
 import { keptCount, keptMasks, type Plan } from './plan/plan.js';
 import type { Change, GroupOutcome, PruneReport, PruneResult } from './result.js';
 import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
+import { variedShapes } from './rewrite/vary.js';
 import type { Runtime } from './runtime/runtime.js';
 import { select } from './select/select.js';
-import { inferShapes } from './shapes/shapes.js';
 import type { VerifyReport } from './verify/report.js';
 import { verify } from './verify/verify.js';
 
@@ -42,7 +45,7 @@ export async function prunePipeline(model: Model, options: Options): Promise<Pru
   const proof =
     level === 'none'
       ? undefined
-      : await timed('verify', () => prove(analysis, choice.plan, rewritten, level, options));
+      : await timed('verify', () => prove(analysis, choice.plan, rewritten.model, level, options));
 
   return {
     model: rewritten.model,
@@ -85,64 +88,63 @@ function choose({ grouping, cost }: Analysis, options: Options): Choice {
   return { plan, notes };
 }
 
-/** The shapes at another size of the symbolic dims tell which computed sizes depend on them. */
-const otherSymbolicSize = 2;
-
-function variedShapes({ model, shapes, runtime }: Analysis, options: Options) {
-  if (shapes.symbolic.size === 0) return undefined;
-  return () =>
-    inferShapes(model, runtime, {
-      ...fixedShapes(options),
-      symbolicSize: otherSymbolicSize,
-      signal: options.signal,
-    });
-}
-
-function fixedShapes({ shapes }: Options): { shapes?: NonNullable<Options['shapes']> } {
-  return shapes ? { shapes } : {};
-}
-
-function rewrite(analysis: Analysis, plan: Plan, options: Options): Promise<RewriteResult> {
-  const { axes, shapes, runtime } = analysis;
-  options.onProgress?.({ phase: 'rewrite', done: 0, total: 1 });
-  const varied = variedShapes(analysis, options);
+function rewrite(
+  { model, axes, shapes, runtime }: Analysis,
+  plan: Plan,
+  { signal, onProgress }: Options,
+): Promise<RewriteResult> {
+  onProgress?.({ phase: 'rewrite', done: 0, total: 1 });
   return rewriteModel({
     analysis: axes,
     masks: keptMasks(plan),
     shapeOf: (value) => shapes.of(value),
-    variedShapeOf:
-      varied &&
-      (async () => {
-        const other = await varied();
-        return (value) => other.of(value);
-      }),
+    variedShapeOf: async () => {
+      const varied = await variedShapes(model, shapes, runtime, signal);
+      return varied && ((value) => varied.of(value));
+    },
     runtime,
   });
 }
 
 async function prove(
-  analysis: Analysis,
+  { model, axes, shapes, runtime }: Analysis,
   plan: Plan,
-  rewritten: RewriteResult,
+  pruned: Model,
   level: Exclude<VerifyLevel, 'none'>,
-  options: Options,
+  { seed = 0, signal, verifyData, onProgress }: Options,
 ): Promise<VerifyReport> {
   const report = await verify({
-    analysis: analysis.axes,
+    analysis: axes,
     masks: keptMasks(plan),
-    pruned: rewritten.model,
-    shapes: analysis.shapes,
+    dense: model,
+    pruned,
+    shapes,
     level,
-    runtime: analysis.runtime,
-    seed: options.seed,
-    data: options.verifyData,
-    signal: options.signal,
-    onProgress: (done: number, total: number) => options.onProgress?.({ phase: 'verify', done, total }),
+    runtime,
+    seed,
+    feeds: verifyData && (await firstBatch(verifyData)),
+    signal,
+    onProgress: (done, total, detail) => onProgress?.({ phase: 'verify', done, total, detail }),
   });
   if (report.passed) return report;
   throw new PruneError(
     'verification',
-    `the pruned model failed the proof: ${report.failures[0]}; please report this model`,
+    `the pruned model failed the proof: ${report.failure?.message}; please report this model`,
+  );
+}
+
+/** The inputs of one batch, as a run of the proof. */
+async function firstBatch(data: DataSource): Promise<Record<string, Tensor>[]> {
+  for await (const { inputs } of data) return [tensorsOf(inputs)];
+  return [];
+}
+
+function tensorsOf(inputs: Batch['inputs']): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { dtype, dims, data }]) => {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      return [name, rawTensor(name, dtype, dims, bytes)];
+    }),
   );
 }
 

@@ -3,6 +3,7 @@ import type { Coverage, Hindrance } from './cost/coverage.js';
 import type { Model } from './onnx/model.js';
 import type { PlanFile } from './plan/file.js';
 import type { Plan } from './plan/plan.js';
+import type { VerifyReport } from './verify/report.js';
 
 /** A cost before and after. */
 export interface Change {
@@ -29,22 +30,10 @@ export interface PruneReport {
   readonly coverage: { readonly all: Coverage; readonly withoutResidualStream: Coverage };
   /** What blocked the rest, the costliest first. */
   readonly hindrances: readonly Hindrance[];
-  readonly verification: VerificationSummary | undefined;
+  readonly verification: VerifyReport | undefined;
   readonly warnings: readonly string[];
   /** Milliseconds by phase. */
   readonly timings: Readonly<Record<string, number>>;
-}
-
-export interface VerificationSummary {
-  readonly level: 'shapes' | 'outputs' | 'full';
-  readonly passed: boolean;
-  readonly tensorsCompared: number;
-  /** Largest max-abs difference of any tensor, relative to that tensor's largest magnitude. */
-  readonly maxRelativeError: number;
-  readonly tolerance: number;
-  /** Tensors too close to zero to prove anything. */
-  readonly dead: readonly string[];
-  readonly failures: readonly string[];
 }
 
 export interface PruneResult {
