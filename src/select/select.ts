@@ -3,7 +3,7 @@ import type { CostModel, Count } from '../cost/cost.js';
 import { PruneError } from '../errors.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import type { Plan } from '../plan/plan.js';
-import { Alignment } from './alignment.js';
+import { Alignment, type Aligned } from './alignment.js';
 import { costOf, limitsOf, meets, worstLimit, type Limit } from './budget.js';
 import { carriersFor } from './eligible.js';
 import { checkGlobs, memberNames, nameFilter } from './names.js';
@@ -50,10 +50,9 @@ export function select(
   const count = countOf(candidates);
 
   const limits = options.budget && limitsOf(options.budget, cost);
-  const { kept, ratio } = limits
+  const { kept, aligned, ratio } = limits
     ? withinBudget(grouping, cost, limits, { allocation, alignment, count, options: resolved })
-    : { kept: alignment.align(allocation(options.ratio!)).kept, ratio: options.ratio! };
-  const { aligned } = alignment.align(kept);
+    : { ...alignment.align(allocation(options.ratio!)), ratio: options.ratio! };
 
   const plan = new Map<PruningGroup, Int32Array>();
   const asked = allocation(ratio);
@@ -143,21 +142,23 @@ function withinBudget(
   cost: CostModel,
   limits: readonly Limit[],
   search: Search,
-): { kept: Int32Array; ratio: number } {
+): Aligned & { ratio: number } {
   const { allocation, alignment, count } = search;
-  const at = (ratio: number): Int32Array => alignment.align(allocation(ratio)).kept;
+  const at = (ratio: number): Aligned & { ratio: number } => ({
+    ...alignment.align(allocation(ratio)),
+    ratio,
+  });
   const fits = (kept: Int32Array): boolean => meets(cost, limits, count(kept));
-  let above = { ratio: 0, kept: at(0) };
+  let above = at(0);
   if (fits(above.kept)) return above;
-  let below = { ratio: 1, kept: at(1) };
+  let below = at(1);
   if (!fits(below.kept)) throw outOfReach(grouping, cost, limits, count(below.kept), search.options);
   for (let step = 0; step < steps; step++) {
-    const ratio = (above.ratio + below.ratio) / 2;
-    const middle = { ratio, kept: at(ratio) };
+    const middle = at((above.ratio + below.ratio) / 2);
     if (fits(middle.kept)) below = middle;
     else above = middle;
   }
-  return { ratio: below.ratio, kept: giveBack(below.kept, above.kept, fits, alignment) };
+  return { ...below, kept: giveBack(below.kept, above.kept, fits, alignment) };
 }
 
 /** One ratio steps all groups of a size at once: each group gets its step back for which there is room. */
