@@ -299,7 +299,7 @@ const table: [Case, string][] = [
       ],
       attributes: { hidden_size: 8 },
     },
-    's n i, #d (4 h) i, #d (4 h) h, #d (8 h), _, #d n h, #d n h -> s #d n h, #d n h',
+    '#s n i, #d (4 h) i, #d (4 h) h, #d (8 h), _, #d n h, #d n h -> #s #d n h, #d n h',
   ],
   [
     {
@@ -312,7 +312,7 @@ const table: [Case, string][] = [
       outputs: [[1, 7, 2, 8]],
       attributes: { hidden_size: 8, layout: 1 },
     },
-    'n s i, #d (3 h) i, #d (3 h) h -> n s #d h',
+    'n #s i, #d (3 h) i, #d (3 h) h -> n #s #d h',
   ],
   [
     {
@@ -325,7 +325,7 @@ const table: [Case, string][] = [
       outputs: [[7, 1, 1, 8]],
       attributes: { hidden_size: 8 },
     },
-    's n i, #d (1 h) i, #d (1 h) h -> s #d n h',
+    '#s n i, #d (1 h) i, #d (1 h) h -> #s #d n h',
   ],
   [{ op: 'ConstantOfShape', inputs: [[2]], outputs: [[3, 8]] }, '_ -> a b'],
   [{ op: 'Shape', inputs: [image], outputs: [[4]] }, '… -> #…'],

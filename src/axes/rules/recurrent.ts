@@ -11,7 +11,7 @@ const recurrentRule =
     const batchFirst = intAttribute(op.node, 'layout', 0) === 1;
     const state = batchFirst ? 'n #d h' : '#d n h';
     const operands = [
-      batchFirst ? 'n s i' : 's n i',
+      batchFirst ? 'n #s i' : '#s n i',
       `#d (${gates} h) i`,
       `#d (${gates} h) h`,
       `#d (${2 * gates} h)`,
@@ -21,7 +21,7 @@ const recurrentRule =
       '#d (3 h)', // peepholes
     ];
     const inputs = operands.slice(0, op.inputCount);
-    const outputs = [batchFirst ? 'n s #d h' : 's #d n h', state, state].slice(0, op.outputCount);
+    const outputs = [batchFirst ? 'n #s #d h' : '#s #d n h', state, state].slice(0, op.outputCount);
     return {
       notation: `${inputs.join(', ')} -> ${outputs.join(', ')}`,
       sizes: { h: intAttribute(op.node, 'hidden_size', 0) },
@@ -35,7 +35,7 @@ const recurrentRule =
         undefined,
         'scale',
       ],
-      why: 'gates and directions stay',
+      why: 'steps and directions stay',
     };
   };
 

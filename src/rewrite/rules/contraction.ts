@@ -10,4 +10,9 @@ const grouped: RewriteRule = {
   },
 };
 
-export const contraction: RewriteRules = { Conv: grouped, ConvTranspose: grouped };
+export const contraction: RewriteRules = {
+  Conv: grouped,
+  ConvTranspose: grouped,
+  ConvInteger: grouped,
+  QLinearConv: grouped,
+};

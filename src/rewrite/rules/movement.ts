@@ -56,6 +56,14 @@ export const movement: RewriteRules = {
       return { ints: { axes: op.input(0).flatMap(({ before }, axis) => (before === 1 ? [axis] : [])) } };
     },
   },
+  Resize: {
+    reads: ['sizes', 'axes'],
+    change(op) {
+      const y = op.output();
+      const axes = op.integers('axes') ?? y.map((_, i) => i);
+      return { ints: { sizes: op.integers('sizes')?.map((_, i) => y[axisOf(axes[i]!, y.length)]!.after) } };
+    },
+  },
   Pad: {
     reads: ['pads', 'axes'],
     change(op) {
