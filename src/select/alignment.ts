@@ -70,14 +70,11 @@ export class Alignment {
     return { kept, aligned };
   }
 
-  /** Number of axes, over all carriers, that are not multiples. */
-  misaligned(kept: Int32Array): number {
+  /** Number of axes of one carrier that are not multiples. */
+  misaligned(carrier: number, kept: Int32Array): number {
     if (this.roundTo === 1) return 0;
     const count = (factor: Factor): number => kept[this.indexOf.get(factor) ?? -1] ?? factor.size;
-    let out = 0;
-    for (const list of this.extents)
-      for (const extent of list) if (evaluate(extent, count) % this.roundTo) out++;
-    return out;
+    return this.extents[carrier]!.filter((extent) => evaluate(extent, count) % this.roundTo !== 0).length;
   }
 
   /** Counts, ascending, that align as many axes as can be aligned together; none if every axis fails. */
@@ -142,7 +139,10 @@ function nearest(ascending: readonly number[], wanted: number): number {
   return best;
 }
 
-/** Axes that the group fills alone come first: they are the last to be given up. */
+/**
+ * Axes that the group fills alone come first: they are the last to be given up. Where it is nested in another
+ * factor, the nested axis is what counts: an axis inside the groups of a convolution has no layout of its own.
+ */
 function extentsOf(cost: CostModel, weights: ReadonlySet<unknown>, group: PruningGroup): Extent[] {
   const isWeight = ({ parameter }: Member): boolean =>
     weights.has(parameter.source.tied ? parameter.source.name : parameter);
@@ -152,7 +152,11 @@ function extentsOf(cost: CostModel, weights: ReadonlySet<unknown>, group: Prunin
     const extent = cost.extentOf(parameter.axes[axis]!);
     distinct.set(polynomialKey(extent), extent);
   }
-  return [...distinct.values()].sort((a, b) => a.length - b.length);
+  const extents = [...distinct.values()].sort((a, b) => a.length - b.length);
+  const isNested = ({ variables }: Monomial): boolean =>
+    variables.length > 1 && variables.includes(group.factor);
+  const nested = extents.filter((extent) => extent.some(isNested));
+  return nested.length > 0 ? nested : extents;
 }
 
 /** Fewest channels such that every stretch of an axis with the group has the minimum, everything else being whole. */

@@ -169,11 +169,11 @@ function giveBack(
   alignment: Alignment,
 ): Int32Array {
   const kept = below.slice();
-  const misaligned = alignment.misaligned(below);
   for (let i = 0; i < kept.length; i++) {
     if (above[i]! <= below[i]!) continue;
+    const misaligned = alignment.misaligned(i, kept);
     kept[i] = above[i]!;
-    if (!fits(kept) || alignment.misaligned(kept) > misaligned) kept[i] = below[i]!;
+    if (!fits(kept) || alignment.misaligned(i, kept) > misaligned) kept[i] = below[i]!;
   }
   return kept;
 }

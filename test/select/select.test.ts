@@ -346,6 +346,12 @@ describe('alignment', () => {
       if (group.attention === 'head-dims') expect(kept).toBe(48); // 54 wanted; 12 · 48 = 9 · 64
   });
 
+  it('counts all groups of a convolution together', () => {
+    const network = grouped(4, 8, 16);
+    const selection = run(network, { ratio: 0.5, roundTo: 8 });
+    expect(keptOf(selection, groupOf(network, 'grouped.weight', 1))).toBe(4); // 4 · 4
+  });
+
   it('leaves a group whole that has no multiple, and says so', () => {
     const network = transformer(1, 64, 32, 100);
     const selection = run(network, { ratio: 0.15, roundTo: 64 });
