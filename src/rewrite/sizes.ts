@@ -1,6 +1,7 @@
 import { findParameters, type ParameterSource } from '../axes/parameters.js';
 import { intAttribute, intsAttribute, withAttribute, withoutAttribute } from '../onnx/attributes.js';
 import { opsetOf } from '../onnx/domain.js';
+import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import { parameterOf } from '../onnx/schema.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -9,7 +10,7 @@ import { evaluateConstants } from '../shapes/evaluate.js';
 import { NodeChanges, type Variant } from './changes.js';
 import type { ModelEdit } from './edit.js';
 import type { Replacement } from './parameters.js';
-import { correct, isRight, numbersOf, type Comparison } from './patch.js';
+import { correct, isRight, numbersOf, type Assembly, type Comparison } from './patch.js';
 import { predictShapes, type Projection, type ShapeOf } from './projection.js';
 import { findShapeRegion } from './region.js';
 import type { RewriteInput } from './rewrite.js';
@@ -108,8 +109,12 @@ export async function correctComputedSizes(
       await evaluateConstants(pruned, runtime, predictShapes(analysis, projection, shapeOf), values),
     );
 
+  const keyOf = ({ value, wanted }: ComputedOperand): string =>
+    `${value}=${wanted.map((numbers) => numbers.join()).join(';')}`;
+  const assemblies = new Assemblies(analysis.model, operands, keyOf);
   const corrected = new Map<string, string>();
-  for (const { node, input, value, wanted } of operands) {
+  for (const operand of operands) {
+    const { node, input, value, wanted } = operand;
     const comparison: Comparison = {
       value,
       wanted,
@@ -117,16 +122,50 @@ export async function correctComputedSizes(
       computed: computed.map((tensors) => tensors.get(value)),
     };
     if (isRight(comparison)) continue;
-    const key = `${value}=${wanted.map((numbers) => numbers.join()).join(';')}`;
+    const key = keyOf(operand);
     let name = corrected.get(key);
     if (name === undefined) {
       // Operands come in no order; the nodes may be needed earlier by another one.
       const first = Math.min(...operands.filter((other) => other.value === value).map((other) => other.node));
-      const correction = correct(comparison, edit);
+      const assembly = assemblies.of(operand, variants[0]!);
+      const correction = correct(comparison, assembly, edit);
       edit.insertBefore(first, correction.nodes);
       corrected.set(key, (name = correction.name));
     }
     edit.setInput(node, input, name);
+  }
+}
+
+/** The Concats that write computed operands. */
+class Assemblies {
+  private readonly writers = new Map<string, number>();
+  private readonly readers = new Map<string, number>();
+
+  constructor(
+    private readonly model: Model,
+    private readonly operands: readonly ComputedOperand[],
+    private readonly keyOf: (operand: ComputedOperand) => string,
+  ) {
+    const { graph } = model;
+    const read = (name: string): unknown => this.readers.set(name, (this.readers.get(name) ?? 0) + 1);
+    graph.nodes.forEach((node, index) => {
+      if (node.opType === 'Concat' && node.domain === '') this.writers.set(node.outputs[0]!, index);
+      for (const name of [...node.inputs, ...capturedNames(node)]) read(name);
+    });
+    for (const { name } of graph.outputs) read(name);
+  }
+
+  of(operand: ComputedOperand, { shapeOf, constantOf }: Variant): Assembly | undefined {
+    const index = this.writers.get(operand.value);
+    if (index === undefined) return undefined;
+    const node = this.model.graph.nodes[index]!;
+    const lengths = node.inputs.map((name) => {
+      const dims = constantOf(name)?.dims ?? shapeOf(name);
+      return dims?.length === 1 ? dims[0] : undefined;
+    });
+    const key = this.keyOf(operand);
+    const alike = this.operands.filter((other) => this.keyOf(other) === key).length;
+    return { index, node, lengths, isExclusive: alike === this.readers.get(operand.value) };
   }
 }
 
