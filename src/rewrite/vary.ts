@@ -4,8 +4,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
 
 /**
- * The shapes of a model at another size of its symbolic dims, to tell what depends on them: those pinned to 1
- * become 2; if there are none, the leading ones double.
+ * The shapes of a model at other sizes of its symbolic dims, to tell what depends on them.
  * Undefined without symbolic dims, or where the model runs at one size only although its inputs say otherwise.
  */
 export async function variedShapes(
@@ -14,26 +13,29 @@ export async function variedShapes(
   runtime: Runtime,
   signal?: AbortSignal,
 ): Promise<Shapes | undefined> {
-  const inputs = variedInputs(shapes);
-  if (!inputs) return undefined;
-  try {
-    const varied = await inferShapes(model, runtime, { shapes: inputs, signal });
-    return varied.unknownOps.length > shapes.unknownOps.length ? undefined : varied;
-  } catch (error) {
-    if (error instanceof PruneError && error.code !== 'aborted') return undefined;
-    throw error;
+  if (shapes.symbolic.size === 0) return undefined;
+  // A model may take any batch size but only certain image sizes.
+  for (const isVaried of [() => true, (axis: number) => axis === 0]) {
+    try {
+      const varied = await inferShapes(model, runtime, { shapes: variedInputs(shapes, isVaried), signal });
+      if (varied.unknownOps.length <= shapes.unknownOps.length) return varied;
+    } catch (error) {
+      if (!(error instanceof PruneError) || error.code === 'aborted') throw error;
+    }
   }
+  return undefined;
 }
 
-function variedInputs({ inputs, symbolic }: Shapes): Record<string, readonly number[]> | undefined {
-  const pinned = [...symbolic].flatMap(([name, axes]) =>
-    axes.map((axis) => ({ name, axis, size: inputs.get(name)?.[axis] ?? NaN })),
+/** Batches of 1 become 2; image sides and lengths grow by a stride that nets usually take, or double. */
+function variedInputs(
+  { inputs, symbolic }: Shapes,
+  isVaried: (axis: number) => boolean,
+): Record<string, readonly number[]> {
+  const grown = (size: number): number => (size % 32 === 0 ? size + 32 : 2 * size);
+  return Object.fromEntries(
+    [...inputs].map(([name, shape]) => {
+      const free = symbolic.get(name) ?? [];
+      return [name, shape.map((size, axis) => (free.includes(axis) && isVaried(axis) ? grown(size) : size))];
+    }),
   );
-  const ones = pinned.filter(({ size }) => size === 1);
-  const varied = ones.length > 0 ? ones : pinned.filter(({ axis }) => axis === 0);
-  if (varied.length === 0) return undefined;
-  const out: Record<string, number[]> = {};
-  for (const [name, shape] of inputs) out[name] = [...shape];
-  for (const { name, axis, size } of varied) out[name]![axis] = 2 * size;
-  return out;
 }

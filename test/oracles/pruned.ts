@@ -1,0 +1,50 @@
+/** Analyses a model, removes random channels and rewrites it: what most tests of the rewriter start from. */
+import { analyze } from '../../src/analyze.js';
+import type { Factor } from '../../src/axes/axis.js';
+import type { PruningGroup } from '../../src/groups/group.js';
+import { decodeModel, encodeModel } from '../../src/onnx/codec.js';
+import type { Model } from '../../src/onnx/model.js';
+import { randomGenerator } from '../../src/random/random.js';
+import { rewriteModel } from '../../src/rewrite/rewrite.js';
+import { variedShapes } from '../../src/rewrite/vary.js';
+import type { Runtime } from '../../src/runtime/runtime.js';
+import { verify, type VerifyInput } from '../../src/verify/verify.js';
+
+export interface RandomPlanOptions {
+  readonly ratio?: number;
+  readonly seed?: number;
+  /** Which groups may lose channels. Default: all. */
+  readonly only?: (group: PruningGroup) => boolean;
+}
+
+export async function pruneAtRandom(model: Model, runtime: Runtime, options: RandomPlanOptions = {}) {
+  const { ratio = 0.5, seed = 1, only = () => true } = options;
+  const { shapes, axes: analysis, grouping } = await analyze(model, { runtime });
+  const random = randomGenerator(seed);
+  const masks = new Map<Factor, Uint8Array>();
+  for (const group of grouping.groups.filter(only)) {
+    const order = Array.from({ length: group.size }, (_, i) => [random(), i] as const).sort(
+      (a, b) => a[0] - b[0],
+    );
+    const mask = new Uint8Array(group.size).fill(1);
+    for (const [, i] of order.slice(0, Math.min(group.size - 1, Math.floor(group.size * ratio)))) mask[i] = 0;
+    if (mask.includes(0)) masks.set(group.factor, mask);
+  }
+  const result = await rewriteModel({
+    analysis,
+    masks,
+    shapeOf: (value) => shapes.of(value),
+    variedShapeOf: async () => (await variedShapes(model, shapes, runtime))?.of,
+    runtime,
+  });
+  // What counts is what a file of it says.
+  const pruned = decodeModel(encodeModel(result.model));
+  const proof = { analysis, masks, dense: model, pruned, shapes, runtime, level: 'full', seed: 1 } as const;
+  return {
+    grouping,
+    masks,
+    result,
+    pruned,
+    prove: (more: Partial<VerifyInput> = {}) => verify({ ...proof, ...more }),
+  };
+}
