@@ -1,5 +1,6 @@
 import { PruneError } from '../errors.js';
 import type { Dimension, Graph, ValueInfo } from '../onnx/model.js';
+import type { SizeGuess } from './guess.js';
 
 /** The shapes that the graph inputs are pinned to. */
 export interface Pins {
@@ -14,24 +15,24 @@ export interface Pins {
 
 /**
  * Chooses a static shape for every graph input that isn't an initializer: the user's, else the file's with
- * symbolic dims set to `symbolicSize`. A symbol that an override gives a size (`batch` = 4) has that size everywhere.
+ * symbolic dims set to what `guess` says. A symbol that an override gives a size (`batch` = 4) has that size everywhere.
  * Sequences, maps and optionals have no shape to pin and are left out.
  */
 export function pinInputs(
   graph: Graph,
   overrides: Readonly<Record<string, readonly number[]>> = {},
-  symbolicSize = 1,
+  guess: SizeGuess = () => 1,
 ): Pins {
   const initializers = new Set(graph.initializers.map((tensor) => tensor.name));
   const inputs = graph.inputs.filter(
     (input) => !initializers.has(input.name) && input.type?.kind !== 'other',
   );
   const { symbols, hints } = checkOverrides(graph, inputs, overrides);
-  if (!isSize(symbolicSize)) {
-    throw new PruneError(
-      'invalid-option',
-      `invalid symbolic size: ${String(symbolicSize)}; use a positive integer`,
-    );
+  for (const input of inputs) {
+    for (const [axis, { value }] of (dimsOf(input) ?? []).entries()) {
+      if (typeof value === 'string' && value !== '' && !symbols.has(value))
+        symbols.set(value, guess(input, axis));
+    }
   }
 
   const shapes = new Map<string, readonly number[]>();
@@ -43,12 +44,8 @@ export function pinInputs(
     const override = overrides[input.name];
     if (override !== undefined) shapes.set(input.name, [...override]);
     else if (dims !== undefined) {
-      const pinned = dims.map(({ value }) =>
-        isSize(value)
-          ? value
-          : typeof value === 'string'
-            ? (symbols.get(value) ?? symbolicSize)
-            : symbolicSize,
+      const pinned = dims.map(({ value }, axis) =>
+        isSize(value) ? value : (symbols.get(String(value)) ?? guess(input, axis)),
       );
       shapes.set(input.name, pinned);
     } else {
@@ -56,11 +53,6 @@ export function pinInputs(
         'invalid-option',
         `input ${input.name} has no shape in the file; give one, such as --shape ${input.name}:1,3,224,224`,
       );
-    }
-  }
-  for (const input of inputs) {
-    for (const { value } of dimsOf(input) ?? []) {
-      if (typeof value === 'string' && !symbols.has(value)) symbols.set(value, symbolicSize);
     }
   }
   return { shapes, symbolic, symbols, hints };

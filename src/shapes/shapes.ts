@@ -1,8 +1,10 @@
 import type { DataType } from '../onnx/data-type.js';
+import { PruneError } from '../errors.js';
 import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { type CutNode, ShapeInference } from './inference.js';
-import { pinInputs } from './pins.js';
+import { sizeGuesses } from './guess.js';
+import { pinInputs, type Pins } from './pins.js';
 import type { Dims } from './session-model.js';
 
 export interface Shapes {
@@ -25,7 +27,7 @@ export interface ShapeOptions {
    * unknown to onnxruntime writes can be given a shape as well.
    */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
-  /** Size of symbolic dims that `shapes` leaves open. Default 1. */
+  /** Size of all symbolic dims that `shapes` leaves open. Default: 1 for batches, usual sizes for the rest (`sizeGuesses`). */
   readonly symbolicSize?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -40,9 +42,7 @@ export async function inferShapes(
   runtime: Runtime,
   options: ShapeOptions = {},
 ): Promise<Shapes> {
-  const pins = pinInputs(model.graph, options.shapes, options.symbolicSize);
-  const inference = new ShapeInference(model, runtime, pins, options.signal);
-  await inference.run();
+  const { pins, inference } = await infer(model, runtime, options);
   return {
     of: (value) => inference.factOf(value)?.shape,
     dtypeOf: (value) => inference.factOf(value)?.dtype,
@@ -51,4 +51,35 @@ export async function inferShapes(
     unknownOps: inference.unknownOps,
     runtimeMilliseconds: inference.milliseconds,
   };
+}
+
+/** Without a size for all, guesses are tried until one fits; the last one tells what is wrong. */
+async function infer(
+  model: Model,
+  runtime: Runtime,
+  { shapes, symbolicSize, signal }: ShapeOptions,
+): Promise<{ pins: Pins; inference: ShapeInference }> {
+  if (symbolicSize !== undefined && !(Number.isSafeInteger(symbolicSize) && symbolicSize > 0))
+    throw new PruneError('invalid-option', `invalid symbolic size: ${symbolicSize}; use a positive integer`);
+  const guesses = symbolicSize === undefined ? sizeGuesses(model.graph) : [() => symbolicSize];
+  const candidates = new Map<string, Pins>();
+  for (const guess of guesses) {
+    const pins = pinInputs(model.graph, shapes, guess);
+    candidates.set(JSON.stringify([...pins.shapes]), pins);
+  }
+  let milliseconds = 0;
+  let misfit: unknown;
+  for (const pins of candidates.values()) {
+    const inference = new ShapeInference(model, runtime, pins, signal);
+    try {
+      await inference.run();
+      inference.milliseconds += milliseconds;
+      return { pins, inference };
+    } catch (error) {
+      if (!(error instanceof PruneError && error.code === 'invalid-option')) throw error;
+      milliseconds += inference.milliseconds;
+      misfit = error;
+    }
+  }
+  throw misfit;
 }
