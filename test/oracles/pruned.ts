@@ -34,7 +34,10 @@ export async function pruneAtRandom(model: Model, runtime: Runtime, options: Ran
     analysis,
     masks,
     shapeOf: (value) => shapes.of(value),
-    variedShapeOf: async () => (await variedShapes(model, shapes, runtime))?.of,
+    variedShapeOf: async () => {
+      const varied = await variedShapes(model, shapes, runtime);
+      return varied && ((value) => varied.of(value));
+    },
     runtime,
   });
   // What counts is what a file of it says.

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeModel } from '../../src/onnx/codec.js';
-import type { DataType } from '../../src/onnx/data-type.js';
 import type { Model } from '../../src/onnx/model.js';
 import type { Tensor } from '../../src/onnx/tensor.js';
 import { floatsOf, floatTensor, integerTensor, type FloatType } from '../../src/onnx/values.js';
@@ -145,7 +144,7 @@ describe('statistics are taken over the kept channels', () => {
     shape,
   }: Norm): Model => {
     const names = parameters.map((_, i) => `p${i}`);
-    const float = (name: string, dims: readonly (number | string)[]) => value(name, dims, dtype as DataType);
+    const float = (name: string, dims: readonly (number | string)[]) => value(name, dims, dtype);
     return model(
       {
         inputs: [float('x', ['n', 5])],
