@@ -1,4 +1,5 @@
 import type { DataType } from '../onnx/data-type.js';
+import type { Graph } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
@@ -15,8 +16,34 @@ export function defaultTolerance(dtype: DataType): number {
 /** Below this largest absolute value a tensor is dead: that it agrees proves nothing. */
 export const deadBelow = 1e-6;
 
-/** Share of a node's largest input that counts as the size of its output when errors are judged: see `verify`. */
+/**
+ * Sizes that errors are judged by where a tensor's own largest value says too little about its rounding.
+ * A sum whose terms cancel (the mean of centred values) keeps the rounding of the terms: this share of the largest
+ * input counts as its size.
+ */
 export const cancellation = 1e-2;
+
+const bounded = new Set(['Sigmoid', 'HardSigmoid', 'Softmax', 'Tanh', 'Erf']);
+const moving = new Set(
+  `Identity Reshape Flatten Squeeze Unsqueeze Transpose Expand Concat Split Slice Gather Cast`.split(' '),
+);
+
+/**
+ * The smallest size that a value is judged by: functions with values up to 1 are computed with an error of about
+ * 1e-7 also where they are saturated, and moving elements changes nothing of that. Values that are not listed: 0.
+ */
+export function smallestSizes(graph: Graph): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  for (const { opType, inputs, outputs } of graph.nodes) {
+    const size = bounded.has(opType)
+      ? cancellation
+      : moving.has(opType)
+        ? Math.max(0, ...inputs.map((name) => sizes.get(name) ?? 0))
+        : 0;
+    if (size > 0) for (const name of outputs) sizes.set(name, size);
+  }
+  return sizes;
+}
 
 export interface Difference {
   /** Largest |a − b|; NaN if either holds a NaN or an infinity that the other lacks. */

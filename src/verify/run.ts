@@ -1,4 +1,5 @@
 import type { InferenceSession } from 'onnxruntime-common';
+import { PruneError } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -26,6 +27,40 @@ export async function runSession(
   }
   const results = await session.run(inputs);
   return new Map(session.outputNames.map((name) => [name, fromRuntime(name, results[name]!)]));
+}
+
+/** The pruned model doesn't load or run, which is a finding and not an error. */
+export class PrunedModelError extends Error {}
+
+export async function ofPruned<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof PruneError && error.code === 'runtime')
+      throw new PrunedModelError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** @throws PruneError `runtime` that tells which inputs the original doesn't run on, unless they were a trial. */
+export async function runOriginal(
+  session: InferenceSession,
+  feeds: ReadonlyMap<string, Tensor>,
+  runtime: Runtime,
+  isTrial: boolean,
+): Promise<Map<string, Tensor> | undefined> {
+  try {
+    return await runSession(session, feeds, runtime);
+  } catch (cause) {
+    if (!(cause instanceof PruneError) || cause.code !== 'runtime') throw cause;
+    if (isTrial) return undefined;
+    const inputs = [...feeds].map(([name, { dims }]) => `${name}[${dims.join(', ')}]`).join(', ');
+    throw new PruneError(
+      'runtime',
+      `the original model doesn't run on ${inputs} (${cause.message}); give other sizes with --shape`,
+      { cause },
+    );
+  }
 }
 
 /** Only the named values are outputs; onnxruntime infers their types. */

@@ -13,10 +13,10 @@ import { randomInputs } from '../runtime/inputs.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromRuntime, isFeedable } from '../runtime/tensors.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
-import { cancellation, deadBelow, defaultTolerance, difference } from './compare.js';
+import { cancellation, deadBelow, defaultTolerance, difference, smallestSizes } from './compare.js';
 import { maskedModel } from './masked.js';
 import type { ProofFailure, ProofLevel, SkippedValue, VerifyReport } from './report.js';
-import { chunks, openSession, runSession } from './run.js';
+import { chunks, ofPruned, openSession, PrunedModelError, runOriginal, runSession } from './run.js';
 import { comparableValues, representativeValues, type ComparableValues } from './values.js';
 
 export interface VerifyInput {
@@ -70,19 +70,8 @@ export async function verify(input: VerifyInput): Promise<VerifyReport> {
 interface Feed {
   readonly shapes: Shapes;
   readonly tensors: ReadonlyMap<string, Tensor>;
-}
-
-/** The pruned model doesn't load or run, which is a finding and not an error. */
-class PrunedModelError extends Error {}
-
-async function ofPruned<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof PruneError && error.code === 'runtime')
-      throw new PrunedModelError(error.message, { cause: error });
-    throw error;
-  }
+  /** A size of the symbolic dims that was tried out: the original may not run at it, whatever its inputs say. */
+  readonly isTrial: boolean;
 }
 
 function failureOf({ message }: Error): ProofFailure {
@@ -90,7 +79,7 @@ function failureOf({ message }: Error): ProofFailure {
 }
 
 class Proof {
-  readonly runs: Record<string, readonly number[]>[] = [];
+  private readonly used = new Set<Feed>();
   compared = 0;
   maxError = 0;
   worst: string | undefined = undefined;
@@ -98,13 +87,22 @@ class Proof {
   skipped: SkippedValue[] = [];
   private readonly alive = new Set<string>();
   private readonly scales = new Map<string, number>();
+  private readonly smallest: ReadonlyMap<string, number>;
   private readonly inputsOf = new Map<string, readonly string[]>();
   private readonly projection: Projection;
   private done = 0;
   private total = 1;
 
+  /** Input shapes of every run. */
+  get runs(): Record<string, readonly number[]>[] {
+    return [...this.used].map(({ tensors }) =>
+      Object.fromEntries([...tensors].map(([name, { dims }]) => [name, dims])),
+    );
+  }
+
   constructor(private readonly input: VerifyInput) {
     this.projection = new Projection(input.analysis.system, input.masks);
+    this.smallest = smallestSizes(input.pruned.graph);
     for (const { inputs, outputs } of input.pruned.graph.nodes)
       for (const name of outputs) this.inputsOf.set(name, inputs);
   }
@@ -126,20 +124,20 @@ class Proof {
       (value) => this.projection.isTouched(this.input.analysis.axes.get(value)),
     );
     this.skipped = comparable.unstable.map((value) => ({ value, why: 'it is behind a decision' }));
-    const feeds: Feed[] = variants.map((variant) => ({
+    const feeds = variants.map((variant): Feed => ({
       shapes: variant,
       tensors: this.randomFeeds(variant, seed),
+      isTrial: variant === varied,
     }));
     for (const given of this.input.feeds ?? []) feeds.push(await this.givenFeeds(given));
     const names = this.namesOf(comparable);
     this.total = feeds.length * names.length;
-    for (const { tensors } of feeds)
-      this.runs.push(Object.fromEntries([...tensors].map(([name, { dims }]) => [name, dims])));
     for (const alike of this.groupByMasks(feeds)) {
       const failure = await this.checkValues(names, alike);
       if (failure) return failure;
     }
-    return undefined;
+    if (this.compared > 0 || this.input.masks.size === 0) return undefined;
+    return failureOf(new Error('no float value of the model could be compared; there is no proof'));
   }
 
   /** Runs whose pruned axes have the same sizes share one masked model. */
@@ -207,13 +205,14 @@ class Proof {
     return new Map(Object.entries(tensors).map(([name, tensor]) => [name, fromRuntime(name, tensor)]));
   }
 
-  private async givenFeeds(given: Readonly<Record<string, Tensor>>) {
+  private async givenFeeds(given: Readonly<Record<string, Tensor>>): Promise<Feed> {
     const { dense, runtime, signal } = this.input;
     const shapes: Record<string, readonly number[]> = {};
     for (const [name, { dims }] of Object.entries(given)) shapes[name] = dims;
     return {
       shapes: await inferShapes(dense, runtime, { shapes, signal }),
       tensors: new Map(Object.entries(given)),
+      isTrial: false,
     };
   }
 
@@ -255,9 +254,12 @@ class Proof {
     let session: InferenceSession | undefined;
     try {
       session = await ofPruned(openSession(pruned, names, runtime));
-      for (const { tensors } of feeds) {
+      for (const feed of feeds) {
+        const { tensors, isTrial } = feed;
         throwIfAborted(signal);
-        const expected = await runSession(reference, tensors, runtime);
+        const expected = await runOriginal(reference, tensors, runtime, isTrial);
+        if (!expected) continue;
+        this.used.add(feed);
         const sliced = new Map([...tensors].map(([name, tensor]) => [name, this.take(name, tensor)]));
         const got = await ofPruned(runSession(session, sliced, runtime));
         for (const name of names) {
@@ -305,9 +307,9 @@ class Proof {
     this.dead.delete(name);
     const tolerance = this.input.tolerance ?? defaultTolerance(masked.dtype);
     this.scales.set(name, scale);
-    // Where terms cancel (the mean of centred values) what is left is the rounding of the terms, not of the sum.
     const terms = Math.max(0, ...(this.inputsOf.get(name) ?? []).map((term) => this.scales.get(term) ?? 0));
-    const error = max / Math.max(scale, cancellation * terms, deadBelow);
+    const floor = this.smallest.get(name) ?? deadBelow;
+    const error = max / Math.max(scale, cancellation * terms, floor);
     if (error > this.maxError) {
       this.maxError = error;
       this.worst = name;
