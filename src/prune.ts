@@ -15,7 +15,8 @@ import type { Change, GroupOutcome, PruneReport, PruneResult } from './result.js
 import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
 import { variedShapes } from './rewrite/vary.js';
 import type { Runtime } from './runtime/runtime.js';
-import { select } from './select/select.js';
+import { selectKnapsack } from './select/knapsack.js';
+import { select, type Selection } from './select/select.js';
 import type { VerifyReport } from './verify/report.js';
 import { verify } from './verify/verify.js';
 
@@ -65,6 +66,8 @@ export async function prunePipeline(model: Model, options: Options): Promise<Pru
 interface Choice {
   readonly plan: Plan;
   readonly notes: ReadonlyMap<PruningGroup, string>;
+  /** Undefined for a plan that was given. */
+  readonly selection?: Selection;
 }
 
 function checkSource({ ratio, budget, plan }: Options): void {
@@ -72,7 +75,7 @@ function checkSource({ ratio, budget, plan }: Options): void {
   if (given !== 1) throw new PruneError('invalid-option', 'give exactly one of ratio, budget and plan');
 }
 
-function choose({ grouping, cost }: Analysis, options: Options): Choice {
+async function choose({ grouping, cost }: Analysis, options: Options): Promise<Choice> {
   if (options.plan !== undefined) return { plan: planFromFile(options.plan, grouping), notes: new Map() };
   const criterion = resolveCriterion(options.criterion ?? 'magnitude');
   const scores = scoreGroups(grouping, criterion, {
@@ -82,10 +85,11 @@ function choose({ grouping, cost }: Analysis, options: Options): Choice {
     signal: options.signal,
     onGroup: (done, total) => options.onProgress?.({ phase: 'score', done, total }),
   });
-  const { plan, groups } = select(grouping, cost, scores, options);
+  const method = options.select === 'knapsack' ? selectKnapsack : select;
+  const selection = await method(grouping, cost, scores, options);
   const notes = new Map<PruningGroup, string>();
-  for (const { group, reason } of groups) if (reason !== undefined) notes.set(group, reason);
-  return { plan, notes };
+  for (const { group, reason } of selection.groups) if (reason !== undefined) notes.set(group, reason);
+  return { plan: selection.plan, notes, selection };
 }
 
 function rewrite(
@@ -150,7 +154,7 @@ function tensorsOf(inputs: Batch['inputs']): Record<string, Tensor> {
 
 function describe(
   { grouping, cost, shapes }: Analysis,
-  { plan, notes }: Choice,
+  { plan, notes, selection }: Choice,
   verification: VerifyReport | undefined,
   timings: Readonly<Record<string, number>>,
 ): PruneReport {
@@ -167,6 +171,8 @@ function describe(
     macs: change('macs'),
     parameters: change('parameters'),
     bytes: change('bytes'),
+    budgets: selection?.budgets ?? [],
+    knapsack: selection?.knapsack,
     coverage: {
       all: coverage(grouping, cost),
       withoutResidualStream: coverage(grouping, cost, { residualStream: false }),

@@ -3,6 +3,8 @@ import type { Coverage, Hindrance } from './cost/coverage.js';
 import type { Model } from './onnx/model.js';
 import type { PlanFile } from './plan/file.js';
 import type { Plan } from './plan/plan.js';
+import type { BudgetOutcome } from './select/budget.js';
+import type { KnapsackOutcome } from './select/select.js';
 import type { VerifyReport } from './verify/report.js';
 
 /** A cost before and after. */
@@ -27,6 +29,10 @@ export interface PruneReport {
   readonly parameters: Change;
   /** Bytes of all weights. */
   readonly bytes: Change;
+  /** How each budget came out; empty without one. */
+  readonly budgets: readonly BudgetOutcome[];
+  /** How much importance a knapsack retains, and the bound of it. */
+  readonly knapsack: KnapsackOutcome | undefined;
   readonly coverage: { readonly all: Coverage; readonly withoutResidualStream: Coverage };
   /** What blocked the rest, the costliest first. */
   readonly hindrances: readonly Hindrance[];

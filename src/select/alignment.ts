@@ -70,6 +70,20 @@ export class Alignment {
     return { kept, aligned };
   }
 
+  /**
+   * The counts, ascending, that a carrier may keep while all others are free too; the last is its size.
+   * Where carriers lie side by side on an axis, each is taken as a multiple by itself.
+   */
+  levels(carrier: number): Int32Array {
+    const { size } = this.carriers[carrier]!;
+    const least = this.least[carrier]!;
+    if (this.roundTo === 1) return Int32Array.from({ length: size - least + 1 }, (_, i) => least + i);
+    const open = new Uint8Array(this.carriers.length);
+    const { feasible } = this.feasible(carrier, this.least, open);
+    const below = feasible.filter((count) => count < size);
+    return Int32Array.of(...below, size);
+  }
+
   /** Number of axes of one carrier that are not multiples. */
   misaligned(carrier: number, kept: Int32Array): number {
     if (this.roundTo === 1) return 0;

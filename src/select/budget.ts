@@ -63,6 +63,52 @@ export function meets(cost: CostModel, limits: readonly Limit[], count: Count): 
   return limits.every(({ measure, limit }) => costOf(cost, measure, count) <= limit);
 }
 
+/** How a budget came out. */
+export interface BudgetOutcome {
+  readonly measure: BudgetMeasure;
+  /** As the user wrote it. */
+  readonly text: string;
+  readonly dense: number;
+  readonly limit: number;
+  readonly reached: number;
+  /**
+   * The least that this cost would be with one more step of any one group that breaks a budget; undefined if the plan
+   * is whole. Shows that a plan far below its limit is as near as the granularity allows.
+   */
+  readonly nextAbove: number | undefined;
+}
+
+/**
+ * @param kept channels by candidate
+ * @param next by candidate the next count above `kept`; undefined for groups at their size
+ */
+export function budgetOutcomes(
+  cost: CostModel,
+  limits: readonly Limit[],
+  kept: Int32Array,
+  next: readonly (number | undefined)[],
+  count: (kept: Int32Array) => Count,
+): BudgetOutcome[] {
+  const raised = kept.slice();
+  const above = limits.map(() => Infinity);
+  next.forEach((step, i) => {
+    if (step === undefined) return;
+    raised[i] = step;
+    const counts = count(raised);
+    if (!meets(cost, limits, counts))
+      limits.forEach(({ measure }, m) => (above[m] = Math.min(above[m]!, costOf(cost, measure, counts))));
+    raised[i] = kept[i]!;
+  });
+  return limits.map(({ measure, text, dense, limit }, m) => ({
+    measure,
+    text,
+    dense,
+    limit,
+    reached: costOf(cost, measure, count(kept)),
+    nextAbove: Number.isFinite(above[m]) ? above[m] : undefined,
+  }));
+}
+
 /** The largest excess over a limit, for telling how far a plan is from the budget. */
 export function worstLimit(
   cost: CostModel,

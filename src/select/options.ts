@@ -7,12 +7,25 @@ export type Scope = 'local' | 'global' | 'isomorphic';
 /** Which factor of an attention's hidden axis `(heads head-dims)` loses channels. */
 export type AttentionOption = 'heads' | 'head-dims' | 'both' | 'none';
 
+/**
+ * How many channels each group loses: `uniform` by a common ratio in the scope, `knapsack` by importance against exact
+ * costs under the budgets.
+ */
+export type SelectMethod = 'uniform' | 'knapsack';
+
+/** What solves a knapsack: our own search, or integer programmes by HiGHS, slower and the reference. */
+export type KnapsackSolver = 'greedy' | 'highs';
+
 /** What is removed and what must stay. Exactly one of `ratio` and `budget`. */
 export interface SelectOptions {
   /** Share of channels to remove, in [0, 1). */
   readonly ratio?: number | undefined;
   /** Costs to stay at or below. */
   readonly budget?: BudgetOption | undefined;
+  /** Default `uniform`. `knapsack` needs a budget; `scope` and `ratios` are of no use to it. */
+  readonly select?: SelectMethod | undefined;
+  /** Of `select: 'knapsack'`. Default `greedy`. */
+  readonly solver?: KnapsackSolver | undefined;
   /** Default `local`: each group loses the same share. */
   readonly scope?: Scope | undefined;
   /** Ratios of single groups by glob over group, node and tensor names; the first glob that matches holds. */
@@ -25,7 +38,7 @@ export interface SelectOptions {
   readonly minChannels?: number | undefined;
   /**
    * Largest share a group may lose, in [0, 1]; one channel always stays.
-   * Default 1 for `local`; 0.9 for the other scopes, where one group's scores could make it collapse.
+   * Default 1 for `local`; 0.9 for the other scopes and for `knapsack`, where one group's scores could make it collapse.
    */
   readonly maxRatio?: number | undefined;
   /** Kept positions of every weight axis are a multiple of this, where that can be. Default 1. */
@@ -38,6 +51,8 @@ export interface SelectOptions {
 
 /** Options with their defaults. */
 export interface ResolvedOptions {
+  readonly select: SelectMethod;
+  readonly solver: KnapsackSolver;
   readonly scope: Scope;
   readonly ratios: readonly (readonly [glob: string, ratio: number])[];
   readonly ignore: readonly string[];
@@ -49,13 +64,18 @@ export interface ResolvedOptions {
   readonly residualStream: boolean;
 }
 
+const methods: readonly SelectMethod[] = ['uniform', 'knapsack'];
+const solvers: readonly KnapsackSolver[] = ['greedy', 'highs'];
 const scopes: readonly Scope[] = ['local', 'global', 'isomorphic'];
 const attentions: readonly AttentionOption[] = ['heads', 'head-dims', 'both', 'none'];
 
 /** @throws PruneError `invalid-option` naming the first option that is out of range. */
 export function resolveOptions(options: SelectOptions): ResolvedOptions {
   const { scope = 'local', attention = 'head-dims', minChannels = 1, roundTo = 1 } = options;
-  const { maxRatio = scope === 'local' ? 1 : 0.9, ratios = {} } = options;
+  const { select = 'uniform', solver = 'greedy', ratios = {} } = options;
+  const { maxRatio = scope === 'local' && select === 'uniform' ? 1 : 0.9 } = options;
+  oneOf('select method', select, methods);
+  oneOf('solver', solver, solvers);
   oneOf('scope', scope, scopes);
   oneOf('attention option', attention, attentions);
   positiveInteger('min channels', minChannels);
@@ -64,6 +84,8 @@ export function resolveOptions(options: SelectOptions): ResolvedOptions {
   if (options.ratio !== undefined) checkRatio('ratio', options.ratio);
   for (const [glob, ratio] of Object.entries(ratios)) checkRatio(`ratio of '${glob}'`, ratio);
   return {
+    select,
+    solver,
     scope,
     ratios: Object.entries(ratios),
     ignore: options.ignore ?? [],

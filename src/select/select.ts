@@ -4,10 +4,18 @@ import { PruneError } from '../errors.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import type { Plan } from '../plan/plan.js';
 import { Alignment, type Aligned } from './alignment.js';
-import { costOf, limitsOf, meets, worstLimit, type Limit } from './budget.js';
+import {
+  budgetOutcomes,
+  costOf,
+  limitsOf,
+  meets,
+  worstLimit,
+  type BudgetOutcome,
+  type Limit,
+} from './budget.js';
 import { carriersFor } from './eligible.js';
 import { checkGlobs, memberNames, nameFilter } from './names.js';
-import { resolveOptions, type ResolvedOptions, type SelectOptions } from './options.js';
+import { resolveOptions, type KnapsackSolver, type ResolvedOptions, type SelectOptions } from './options.js';
 import { allocate, keptChannels, type Allocation, type Candidate } from './ranking.js';
 
 /** What became of one group. */
@@ -25,6 +33,20 @@ export interface Selection {
   readonly groups: readonly GroupSelection[];
   /** The ratio used: the one asked for, or the smallest that met the budget. */
   readonly ratio: number;
+  /** One entry per budget. */
+  readonly budgets: readonly BudgetOutcome[];
+  /** How the knapsack came out; undefined for `uniform`. */
+  readonly knapsack?: KnapsackOutcome;
+}
+
+export interface KnapsackOutcome {
+  readonly solver: KnapsackSolver;
+  /** Share of the importance of all candidates that stays. */
+  readonly retained: number;
+  /** No plan within the budgets retains more than this share. */
+  readonly bound: number;
+  /** Relative distance of the two: at most this much is lost to the search. */
+  readonly gap: number;
 }
 
 /**
@@ -73,7 +95,21 @@ export function select(
     return { group, kept: left, removed: group.size - left, ...(reason !== undefined && { reason }) };
   });
   if (plan.size === 0 && wantsRemoval(options, limits, candidates)) throw nothingToPrune(selection);
-  return { plan: { kept: plan }, groups: selection, ratio };
+  const budgets = limits
+    ? budgetOutcomes(cost, limits, kept, stepsAbove(kept, candidates, alignment), count)
+    : [];
+  return { plan: { kept: plan }, groups: selection, ratio, budgets };
+}
+
+/** The next count that each candidate could keep; undefined for whole ones. */
+export function stepsAbove(
+  kept: Int32Array,
+  candidates: readonly Candidate[],
+  alignment: Alignment,
+): (number | undefined)[] {
+  return candidates.map(({ group }, i) =>
+    kept[i] === group.size ? undefined : alignment.levels(i).find((level) => level > kept[i]!),
+  );
 }
 
 function wantsRemoval(
@@ -85,14 +121,14 @@ function wantsRemoval(
   return ratio! > 0 || candidates.some((candidate) => (candidate.ratio ?? 0) > 0);
 }
 
-interface Candidates {
+export interface Candidates {
   readonly candidates: readonly Candidate[];
   readonly alignment: Alignment;
   /** Why a group that is no candidate stays whole; extended by what becomes of the candidates. */
   readonly reasons: Map<PruningGroup, string>;
 }
 
-function findCandidates(
+export function findCandidates(
   grouping: Grouping,
   cost: CostModel,
   scores: ReadonlyMap<PruningGroup, Float64Array>,
@@ -122,7 +158,7 @@ function findCandidates(
 }
 
 /** Kept counts as a function of factors, reading `kept` live. */
-function countOf(candidates: readonly Candidate[]): (kept: Int32Array) => Count {
+export function countOf(candidates: readonly Candidate[]): (kept: Int32Array) => Count {
   const index = new Map<Factor, number>(candidates.map(({ group }, i) => [group.factor, i]));
   return (kept) => (factor) => kept[index.get(factor) ?? -1] ?? factor.size;
 }
@@ -178,7 +214,7 @@ function giveBack(
   return kept;
 }
 
-function outOfReach(
+export function outOfReach(
   grouping: Grouping,
   cost: CostModel,
   limits: readonly Limit[],
@@ -201,7 +237,7 @@ function outOfReach(
   );
 }
 
-function nothingToPrune(groups: readonly GroupSelection[]): PruneError {
+export function nothingToPrune(groups: readonly GroupSelection[]): PruneError {
   const tally = new Map<string, number>();
   for (const { reason } of groups) if (reason) tally.set(reason, (tally.get(reason) ?? 0) + 1);
   const main = [...tally].sort((a, b) => b[1] - a[1]).slice(0, 3);

@@ -1,0 +1,135 @@
+import type { CostModel } from '../cost/cost.js';
+import { PruneError } from '../errors.js';
+import type { Grouping, PruningGroup } from '../groups/group.js';
+import { budgetOutcomes, costOf, limitsOf, type Limit } from './budget.js';
+import { upperBound } from './knapsack/bound.js';
+import { solveGreedily } from './knapsack/greedy.js';
+import { solveWithHighs } from './knapsack/highs.js';
+import { fits, keptOf, valueOf, type Item, type Levels, type Problem } from './knapsack/problem.js';
+import { resolveOptions, type SelectOptions } from './options.js';
+import { keptChannels, type Candidate } from './ranking.js';
+import {
+  countOf,
+  findCandidates,
+  nothingToPrune,
+  stepsAbove,
+  outOfReach,
+  type Candidates,
+  type GroupSelection,
+  type Selection,
+} from './select.js';
+
+/**
+ * Chooses how many channels each group keeps such that the importance that stays is as large as the budgets allow, by
+ * exact costs (after Aflalo et al., Knapsack Pruning with Inner Distillation, 2020, whose costs are those of the dense
+ * model). Within a group the channels with the lowest scores go first. Several budgets hold at once.
+ *
+ * @param scores importance of every channel, by group, comparable between groups; a group without scores stays whole
+ * @throws PruneError `invalid-option` without a budget or with ratios; `budget` if it can't be met;
+ *   `nothing-to-prune` if every group has to stay whole.
+ */
+export async function selectKnapsack(
+  grouping: Grouping,
+  cost: CostModel,
+  scores: ReadonlyMap<PruningGroup, Float64Array>,
+  options: SelectOptions,
+): Promise<Selection> {
+  if (options.budget === undefined || options.ratio !== undefined)
+    throw new PruneError('invalid-option', 'select knapsack works on budgets; give one, e.g. macs=50%');
+  const resolved = resolveOptions(options);
+  if (resolved.ratios.length > 0)
+    throw new PruneError(
+      'invalid-option',
+      'select knapsack decides on the ratio of every group; leave out the ratios of single groups',
+    );
+  const limits = limitsOf(options.budget, cost);
+  const found = findCandidates(grouping, cost, scores, resolved);
+  const { candidates } = found;
+  const problem = problemOf(cost, limits, found);
+
+  const floor = new Int32Array(candidates.length);
+  if (!fits(problem, floor))
+    throw outOfReach(grouping, cost, limits, countOf(candidates)(keptOf(problem, floor)), resolved);
+  const quick = solveGreedily(problem);
+  const at = resolved.solver === 'highs' ? await solveWithHighs(problem, quick) : quick;
+
+  const kept = keptOf(problem, at);
+  const selection = describe(grouping, found, kept);
+  const removes = selection.some(({ removed }) => removed > 0);
+  if (!removes && limits.some(({ limit, dense }) => dense > limit)) throw nothingToPrune(selection);
+  const plan = new Map(
+    candidates.flatMap(({ group, scores }, i): [PruningGroup, Int32Array][] =>
+      kept[i]! < group.size ? [[group, keptChannels(scores, kept[i]!)]] : [],
+    ),
+  );
+  const all = candidates.reduce((sum, { group }) => sum + group.size, 0);
+  return {
+    plan: { kept: plan },
+    groups: selection,
+    ratio: all > 0 ? 1 - kept.reduce((sum, count) => sum + count, 0) / all : 0,
+    budgets: budgetOutcomes(
+      cost,
+      limits,
+      kept,
+      stepsAbove(kept, candidates, found.alignment),
+      countOf(candidates),
+    ),
+    knapsack: outcomeOf(problem, at, resolved.solver),
+  };
+}
+
+/** Loads are exact costs; a channel's value is its score, shifted where scores are negative. */
+function problemOf(
+  cost: CostModel,
+  limits: readonly Limit[],
+  { candidates, alignment }: Candidates,
+): Problem {
+  const lowest = candidates.reduce((low, { scores }) => scores.reduce((a, b) => Math.min(a, b), low), 0);
+  const items = candidates.map((candidate, i) => itemOf(candidate, alignment.levels(i), lowest));
+  const total = items.reduce((sum, { values }) => sum + values.at(-1)!, 0);
+  const count = countOf(candidates);
+  return {
+    // Shares of all importance, so that prices mean the same in every model.
+    items: items.map(({ levels, values }) => ({
+      levels,
+      values: total > 0 ? values.map((value) => value / total) : values,
+    })),
+    limits: limits.length,
+    load: (kept) => {
+      const counts = count(kept);
+      return Float64Array.from(limits, ({ measure, limit }) => costOf(cost, measure, counts) / limit);
+    },
+  };
+}
+
+function itemOf({ scores }: Candidate, levels: Int32Array, lowest: number): Item {
+  const sorted = scores.map((score) => score - lowest).sort((a, b) => b - a);
+  const sums = new Float64Array(sorted.length + 1);
+  sorted.forEach((score, i) => (sums[i + 1] = sums[i]! + score));
+  return { levels, values: Float64Array.from(levels, (level) => sums[level]!) };
+}
+
+function outcomeOf(problem: Problem, at: Levels, solver: 'greedy' | 'highs'): Selection['knapsack'] {
+  const retained = valueOf(problem, at);
+  const bound = Math.max(retained, Math.min(1, upperBound(problem)));
+  return { solver, retained, bound, gap: bound > 0 ? 1 - retained / bound : 0 };
+}
+
+function describe(
+  grouping: Grouping,
+  { candidates, alignment, reasons }: Candidates,
+  kept: Int32Array,
+): GroupSelection[] {
+  const index = new Map(candidates.map(({ group }, i) => [group, i]));
+  return grouping.groups.map((group): GroupSelection => {
+    const i = index.get(group);
+    const left = i === undefined ? group.size : kept[i]!;
+    let reason = reasons.get(group);
+    if (i !== undefined) {
+      if (left < group.size && alignment.misaligned(i, kept) > 0) reason = 'not every axis could be aligned';
+      else if (left === candidates[i]!.least && left > 1) reason = `at its minimum of ${left} channels`;
+      else if (left === group.size) reason = 'its channels are worth more than they cost';
+    }
+    return { group, kept: left, removed: group.size - left, ...(reason !== undefined && { reason }) };
+  });
+}
