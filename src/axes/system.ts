@@ -13,7 +13,7 @@ const singlePositions: Blocker = { node: '', op: '', axis: '', why: 'it consists
  *
  * Normal form (`head`): a free factor | `unit` | a product of ≥ 2 factors in which only the last may
  * be a sum | a flat sum of ≥ 2. A sum distributes over everything inner to it, so results don't
- * depend on the order in which relations are stated. Adjacent blocked pieces merge (a blocked factor
+ * depend on the order in which relations are stated (but for what a conflict blocks). Adjacent blocked pieces merge (a blocked factor
  * carries no identity), and so do single positions, which nothing can remove either.
  *
  * Each factor is bound at most once, to an expression of strictly smaller factors or to an equal
@@ -21,6 +21,8 @@ const singlePositions: Blocker = { node: '', op: '', axis: '', why: 'it consists
  */
 export class AxisSystem {
   private nextId = 0;
+  /** How often two axes could not be the same and were blocked. */
+  conflicts = 0;
 
   /** A fresh free factor; `unit` for size 1. */
   factor(size: number): Axis {
@@ -105,6 +107,7 @@ export class AxisSystem {
   }
 
   private conflict(a: Axis, b: Axis, origin: Blocker, why: string): void {
+    this.conflicts++;
     const blocker = { ...origin, why };
     this.block(a, blocker);
     this.block(b, blocker);

