@@ -1,0 +1,287 @@
+import type { Analysis } from './analyze.js';
+import type { BenchOptions } from './bench/bench.js';
+import type { BenchResult } from './bench/result.js';
+import type { DataSource } from './data/batch.js';
+import type { DataOptions } from './data/options.js';
+import type { EvaluateOptions as EngineEvaluateOptions, EvaluateResult } from './evaluate/evaluate.js';
+import { PruneError } from './errors.js';
+import type { WriteModelOptions, WrittenModel } from './files/model-file.js';
+import type { Model } from './onnx/model.js';
+import type { Tensor } from './onnx/tensor.js';
+import type { AnalyzeOptions, CommonOptions, PruneOptions, VerifyLevel } from './options.js';
+import type { PruneResult } from './result.js';
+import type { Runtime } from './runtime/runtime.js';
+import type { VerifyReport } from './verify/report.js';
+
+/**
+ * The engine with Node's adapters plugged in: files, and onnxruntime-node as the default runtime. Every function
+ * loads what it needs when it is called.
+ */
+
+/** A model, the bytes of its file, or where the file is. */
+export type ModelSource = Model | Uint8Array | string | URL;
+
+/** Ready batches, a path (or `random`), or a path with how to read it. */
+export type Data = DataSource | DataOptions | string;
+
+/** Options of `prune`: exactly one of `ratio`, `budget` and `plan`. */
+export interface PruneSettings extends Omit<PruneOptions, 'verifyData'> {
+  /** Its first batch is compared too, besides random inputs. */
+  readonly verifyData?: Data | undefined;
+}
+
+export interface VerifySettings extends CommonOptions {
+  /** The content of the plan file that was written with the pruned model. */
+  readonly plan: unknown;
+  /** Default `full`: every float value. */
+  readonly level?: Exclude<VerifyLevel, 'none'> | undefined;
+  /** Shapes of graph inputs, as for `prune`. */
+  readonly shapes?: AnalyzeOptions['shapes'];
+  /** As it was given to `prune`. */
+  readonly axisRules?: AnalyzeOptions['axisRules'];
+  /** As it was given to `prune`. */
+  readonly allowIo?: AnalyzeOptions['allowIo'];
+  /** Its first batch is compared too, besides random inputs. */
+  readonly data?: Data | undefined;
+  /** Of the random inputs. Default 0. */
+  readonly seed?: number | undefined;
+}
+
+export type BenchSettings = Omit<BenchOptions, 'runtime' | 'onProgress' | 'signal'> & CommonOptions;
+
+export interface EvaluateSettings
+  extends
+    CommonOptions,
+    Omit<EngineEvaluateOptions, 'runtime' | 'data' | 'reference' | 'onProgress' | 'signal'> {
+  readonly data: Data;
+  /** Compare outputs with this model's, on the same batches. */
+  readonly reference?: ModelSource | undefined;
+}
+
+/**
+ * Reads a model. Weights stay views on the file's bytes; external data is read when it is asked for, and only from
+ * the model's folder (for bytes: not at all).
+ * @throws PruneError `invalid-file`, `unsafe-path`
+ */
+export async function loadModel(source: string | URL | Uint8Array): Promise<Model> {
+  if (source instanceof Uint8Array) {
+    const { decodeModel } = await import('./onnx/codec.js');
+    return decodeModel(source);
+  }
+  const [{ readModel }, { fileURLToPath }] = await Promise.all([
+    import('./files/model-file.js'),
+    import('node:url'),
+  ]);
+  return readModel(source instanceof URL ? fileURLToPath(source) : source);
+}
+
+/**
+ * Writes a model atomically: the path holds the whole new file or what it held before. The same model gives the same
+ * bytes; external data stays external, in one new file beside it.
+ * @throws PruneError `write`
+ */
+export async function saveModel(
+  model: Model,
+  path: string | URL,
+  options: WriteModelOptions = {},
+): Promise<WrittenModel> {
+  const [{ writeModel }, { fileURLToPath }] = await Promise.all([
+    import('./files/model-file.js'),
+    import('node:url'),
+  ]);
+  return writeModel(model, path instanceof URL ? fileURLToPath(path) : path, options);
+}
+
+/**
+ * Shapes, axes, groups and costs: everything that is known before anything is removed. `inspect` summarises it.
+ * @throws PruneError `invalid-option`, `runtime`, and what `loadModel` throws.
+ */
+export async function analyze(model: ModelSource, options: AnalyzeOptions = {}): Promise<Analysis> {
+  const [loaded, engine, runtime] = await Promise.all([
+    toModel(model),
+    import('./analyze.js'),
+    runtimeOf(options),
+  ]);
+  checkInputs(loaded, options.shapes);
+  const analysis = await engine.analyze(loaded, { ...options, runtime });
+  checkOps(analysis);
+  return analysis;
+}
+
+/**
+ * Removes channels, and proves that the pruned model computes what the dense one does with those channels masked.
+ * @throws PruneError `nothing-to-prune`, `budget`, `verification`, and what `analyze` throws.
+ */
+export async function prune(model: ModelSource, options: PruneSettings): Promise<PruneResult> {
+  const [loaded, { prunePipeline }, runtime] = await Promise.all([
+    toModel(model),
+    import('./prune.js'),
+    runtimeOf(options),
+  ]);
+  checkInputs(loaded, options.shapes);
+  const { verifyData, ...rest } = options;
+  const data = verifyData === undefined ? undefined : await openData(verifyData, loaded);
+  const result = await prunePipeline(loaded, { ...rest, runtime, ...(data && { verifyData: data }) });
+  checkOps(result.analysis);
+  return result;
+}
+
+/**
+ * Proves again that a pruned model computes what the dense one does with the channels of a plan masked. A failed proof
+ * is a report with `passed: false`.
+ * @throws PruneError `invalid-option` for a plan of another model, `runtime`, and what `loadModel` throws.
+ */
+export async function verify(
+  dense: ModelSource,
+  pruned: ModelSource,
+  settings: VerifySettings,
+): Promise<VerifyReport> {
+  const { plan, level = 'full', data, seed = 0, signal, onProgress } = settings;
+  const [analysis, candidate, engine, { planFromFile }, { keptMasks }] = await Promise.all([
+    analyze(dense, settings),
+    toModel(pruned),
+    import('./verify/verify.js'),
+    import('./plan/file.js'),
+    import('./plan/plan.js'),
+  ]);
+  const { model, shapes, axes, grouping, runtime } = analysis;
+  return engine.verify({
+    analysis: axes,
+    masks: keptMasks(planFromFile(plan, grouping)),
+    dense: model,
+    pruned: candidate,
+    shapes,
+    runtime,
+    level,
+    seed,
+    signal,
+    feeds: data === undefined ? undefined : await firstFeeds(await openData(data, model)),
+    onProgress: (done, total, detail) => onProgress?.({ phase: 'verify', done, total, detail }),
+  });
+}
+
+/**
+ * Times models against each other, interleaved, on random inputs; the first is the baseline.
+ * @throws PruneError `runtime` if the provider isn't there or didn't run the compute nodes.
+ */
+export async function bench(
+  models: readonly (ModelSource | { readonly name: string; readonly model: ModelSource })[],
+  options: BenchSettings = {},
+): Promise<BenchResult> {
+  const [engine, runtime] = await Promise.all([import('./bench/bench.js'), runtimeOf(options)]);
+  const { onProgress, signal, ...rest } = options;
+  const contestants = await Promise.all(
+    models.map(async (entry, index) => {
+      const { name, model } = isNamed(entry) ? entry : { name: nameOf(entry, index), model: entry };
+      return { name, model: await toModel(model) };
+    }),
+  );
+  return engine.bench(contestants, {
+    ...rest,
+    runtime,
+    ...(signal && { signal }),
+    ...(onProgress && {
+      onProgress: ({ share }: { readonly share: number }) =>
+        onProgress({ phase: 'bench', done: Math.round(100 * share), total: 100 }),
+    }),
+  });
+}
+
+/**
+ * Runs a model over data: top-1 against labels, output differences against a reference model, any metric.
+ * @throws PruneError `invalid-data`, `runtime`, and what `loadModel` throws.
+ */
+export async function evaluate(model: ModelSource, options: EvaluateSettings): Promise<EvaluateResult> {
+  const { data, reference, onProgress, ...rest } = options;
+  const [loaded, engine, runtime] = await Promise.all([
+    toModel(model),
+    import('./evaluate/evaluate.js'),
+    runtimeOf(options),
+  ]);
+  return engine.evaluate(loaded, {
+    ...rest,
+    runtime,
+    data: await openData(data, loaded),
+    reference: reference === undefined ? undefined : await toModel(reference),
+    onProgress:
+      onProgress &&
+      (({ done, total = done }) => onProgress({ phase: 'evaluate', done, total, detail: 'examples' })),
+  });
+}
+
+/** Largest number of elements a JavaScript array can hold, so the most that can be fed. */
+const maxElements = 2 ** 32 - 1;
+
+/** Refuses inputs so large that their sizes overflow somewhere further on. */
+function checkInputs({ graph }: Model, shapes: AnalyzeOptions['shapes'] = {}): void {
+  for (const { name, type } of graph.inputs) {
+    const stated = type?.kind === 'tensor' ? type.shape?.map(({ value }) => value) : undefined;
+    const dims = Object.hasOwn(shapes, name) ? shapes[name]! : (stated ?? []);
+    const known = dims.filter((dim) => typeof dim === 'number');
+    if (known.reduce((count, dim) => count * dim, 1) > maxElements)
+      throw new PruneError(
+        'unsupported',
+        `input '${name}' of shape [${dims.join(', ')}] has more elements than can be fed; give a smaller shape with --shape`,
+      );
+  }
+}
+
+/** Custom ops can be cut around, but a standard op that onnxruntime doesn't know means that the opset is not known. */
+function checkOps({ model, shapes, runtime }: Analysis): void {
+  const unknown = shapes.unknownOps.find(({ op }) => !op.includes('::') && !op.includes('.'));
+  if (!unknown) return;
+  throw new PruneError(
+    'unsupported',
+    `${runtime.name} ${runtime.version} doesn't know op ${unknown.op} of opset ${model.opsets.get('') ?? '?'}; convert the model to an opset it supports`,
+  );
+}
+
+/** The inputs of the first batch, as a run of the proof. */
+async function firstFeeds(data: DataSource): Promise<Record<string, Tensor>[]> {
+  const { rawTensor } = await import('./onnx/values.js');
+  for await (const { inputs } of data) {
+    const feeds: Record<string, Tensor> = {};
+    for (const [name, { dtype, dims, data: elements }] of Object.entries(inputs)) {
+      const { buffer, byteOffset, byteLength } = elements;
+      feeds[name] = rawTensor(name, dtype, dims, new Uint8Array(buffer, byteOffset, byteLength));
+    }
+    return [feeds];
+  }
+  return [];
+}
+
+async function toModel(source: ModelSource): Promise<Model> {
+  return typeof source === 'string' || source instanceof URL || source instanceof Uint8Array
+    ? loadModel(source)
+    : source;
+}
+
+/**
+ * Opens data for a model: a file, a folder of images or `random` noise; ready batches pass as they are.
+ * @throws PruneError `invalid-data`, `invalid-option`
+ */
+export async function openData(data: Data, model: Model): Promise<DataSource> {
+  if (typeof data !== 'string' && Symbol.asyncIterator in data) return data;
+  const [engine, { modelInputs }] = await Promise.all([
+    import('./data/files.js'),
+    import('./data/inputs.js'),
+  ]);
+  return engine.openData(data, modelInputs(model));
+}
+
+async function runtimeOf(options: CommonOptions): Promise<Runtime> {
+  if (options.runtime) return options.runtime;
+  const { nodeRuntime } = await import('./runtime/node.js');
+  return nodeRuntime();
+}
+
+function isNamed(
+  entry: ModelSource | { readonly name: string; readonly model: ModelSource },
+): entry is { readonly name: string; readonly model: ModelSource } {
+  return typeof entry === 'object' && 'model' in entry;
+}
+
+function nameOf(source: ModelSource, index: number): string {
+  if (typeof source === 'string' || source instanceof URL) return String(source).split(/[\\/]/).at(-1)!;
+  return `model ${index + 1}`;
+}

@@ -1,0 +1,211 @@
+import type { Command } from 'commander';
+import { basename } from 'node:path';
+import type { Data, PruneSettings } from '../../api.js';
+import type { DataOptions } from '../../data/options.js';
+import type { DataSource } from '../../data/batch.js';
+import { PruneError, throwIfAborted } from '../../errors.js';
+import type { EvaluateResult } from '../../evaluate/evaluate.js';
+import type { Model } from '../../onnx/model.js';
+import { pruneText } from '../../report/prune.js';
+import type { Provider } from '../../runtime/runtime.js';
+import { chartLibrary } from '../charts.js';
+import { withDataOptions } from '../data.js';
+import { dataSource, readJson } from '../file-values.js';
+import { addFlags, readConfig, type Flags, type Given } from '../flags.js';
+import { dataFlags, measureFlags, pruneFlags } from '../option-flags.js';
+import { checkTargets, stdout, writeJson, writeText } from '../outputs.js';
+import { checkPlanModel, sha256OfFile } from '../plan.js';
+import { inSession, type Session } from '../session.js';
+import { isRecord, text, toggle } from '../values.js';
+
+/** What the command has besides the options of the API. */
+interface CommandOptions {
+  output: string;
+  dryRun: boolean;
+  planFile: string;
+  json: string | true;
+  report: string;
+  config: string;
+  quiet: boolean;
+  bench: boolean;
+  data: Data;
+  provider: Provider;
+  threads: number;
+}
+
+const files = 'Files:';
+const commandFlags = {
+  output: { flags: '-o, --output <file>', group: files, help: 'the pruned model', value: text },
+  planFile: {
+    flags: '--plan <file>',
+    group: files,
+    help: 'write what was removed, for --from-plan and prune verify',
+    value: text,
+  },
+  json: {
+    flags: '--json [file]',
+    group: files,
+    help: 'write the report as JSON; without a file to stdout, in place of the table',
+    value: text,
+  },
+  report: {
+    flags: '--report <file>',
+    group: files,
+    help: 'write a page to look at: costs, channels, coupling (one .html file, no network)',
+    value: text,
+  },
+  config: {
+    flags: '--config <file>',
+    group: files,
+    help: 'JSON with options under their names in the API; flags win over it',
+    value: text,
+  },
+  bench: {
+    flags: '--bench',
+    group: 'Measurement:',
+    help: 'measure the latency of the dense and the pruned model',
+    value: toggle,
+  },
+  data: {
+    flags: '--data <path>',
+    group: 'Data:',
+    help: 'evaluate both models on: .npz, .npy, IDX, CIFAR, a folder of images, or random',
+    value: dataSource,
+  },
+  ...measureFlags,
+  dryRun: { flags: '--dry-run', help: 'do everything but write the model', value: toggle },
+  quiet: { flags: '-q, --quiet', help: 'print nothing but errors', value: toggle },
+} as const satisfies Flags<CommandOptions>;
+
+/** The options that say how much goes. */
+const targets = ['ratio', 'budget', 'plan'] as const;
+
+/** `prune MODEL`: the root command itself. */
+export function addPruneCommand(program: Command): void {
+  program.argument('<model>', 'the .onnx file to prune');
+  const readOptions = addFlags<PruneSettings>(program, pruneFlags);
+  const readCommand = addFlags<CommandOptions>(program, commandFlags);
+  const readData = addFlags<DataOptions>(program, dataFlags);
+  program.action(async (model: string) => {
+    const command = readCommand();
+    const options = merge(configOf(command.config), readOptions());
+    await inSession(command.quiet === true, (session) =>
+      pruneCommand(model, command, options, readData(), session),
+    );
+  });
+}
+
+function configOf(path: string | undefined): Given<PruneSettings> {
+  if (path === undefined) return {};
+  const content = readJson(path);
+  if (!isRecord(content))
+    throw new PruneError('invalid-option', `'${path}' holds no object; write {"ratio": 0.5} for example`);
+  return readConfig<PruneSettings>(content, pruneFlags, path);
+}
+
+/** Flags win; a target among them replaces whatever target the file has. */
+function merge(config: Given<PruneSettings>, flags: Given<PruneSettings>): Given<PruneSettings> {
+  const { ratio, budget, plan, ...rest } = config;
+  const hasTarget = targets.some((target) => flags[target] !== undefined);
+  return { ...rest, ...(!hasTarget && { ratio, budget, plan }), ...flags };
+}
+
+async function pruneCommand(
+  path: string,
+  command: Given<CommandOptions>,
+  options: Given<PruneSettings>,
+  dataOptions: Given<DataOptions>,
+  { common, print }: Session,
+): Promise<void> {
+  const start = performance.now();
+  const { output, planFile } = command;
+  const json = command.json === true ? stdout : command.json;
+  checkTarget(options, command);
+  await checkTargets(
+    [
+      output === undefined ? undefined : { option: '--output', path: output, kind: 'model' },
+      planFile === undefined ? undefined : { option: '--plan', path: planFile, kind: 'text' },
+      json === undefined ? undefined : { option: '--json', path: json, kind: 'text' },
+      command.report === undefined ? undefined : { option: '--report', path: command.report, kind: 'text' },
+    ],
+    [path],
+  );
+
+  const library = command.report === undefined ? undefined : await chartLibrary();
+  await checkPlanModel(options.plan, path);
+  const api = await import('../../index.js');
+  const dense = await api.loadModel(path);
+  const open = async (data: Data | undefined): Promise<DataSource | undefined> => {
+    const source = withDataOptions(data, {
+      ...dataOptions,
+      ...(options.seed !== undefined && { seed: options.seed }),
+    });
+    return source === undefined ? undefined : api.openData(source, dense);
+  };
+  const [data, verifyData] = [await open(command.data), await open(options.verifyData)];
+  const result = await api.prune(dense, { ...options, ...common, ...(verifyData && { verifyData }) });
+  throwIfAborted(common.signal);
+
+  const saved =
+    command.dryRun || output === undefined ? undefined : await api.saveModel(result.model, output);
+  if (planFile !== undefined) await writeJson(planFile, result.planFile(await sha256OfFile(path)));
+  const { provider, threads } = command;
+  const measurement = { ...common, provider, threads };
+  const evaluation = data && (await evaluateBoth(dense, result.model, { ...measurement, data }));
+  const bench = command.bench
+    ? await api.bench(
+        [
+          { name: 'dense', model: dense },
+          { name: 'pruned', model: result.model },
+        ],
+        {
+          ...measurement,
+          ...(options.shapes && { shapes: options.shapes }),
+        },
+      )
+    : undefined;
+
+  const { report } = result;
+  const milliseconds = performance.now() - start;
+  const written =
+    saved && output !== undefined
+      ? { path: output, bytes: saved.bytes + (saved.data?.bytes ?? 0) }
+      : undefined;
+  const outcome = { source: basename(path), written, report, bench, evaluation, milliseconds };
+  if (command.report !== undefined && library !== undefined) {
+    const { pruneHtml } = await import('../../report/html/prune.js');
+    await writeText(command.report, pruneHtml(outcome, api.inspect(result.analysis).groups, library));
+  }
+  if (json !== undefined)
+    await writeJson(json, { model: path, written, report, evaluation, bench, milliseconds });
+  if (json !== stdout) print(pruneText(outcome));
+}
+
+/** Exactly one target and a place for the result, told before anything is loaded. */
+function checkTarget(options: Given<PruneSettings>, command: Given<CommandOptions>): void {
+  const given = targets
+    .filter((name) => options[name] !== undefined)
+    .map((name) => pruneFlags[name].flags.split(' ')[0]);
+  if (given.length === 0)
+    throw new PruneError('invalid-option', 'no target; give --ratio, --budget or --from-plan');
+  if (given.length > 1)
+    throw new PruneError('invalid-option', `${given.join(' and ')} exclude each other; give one`);
+  if (command.output === undefined && !command.dryRun)
+    throw new PruneError('invalid-option', 'no output; give -o FILE, or --dry-run to write nothing');
+}
+
+async function evaluateBoth(
+  dense: Model,
+  pruned: Model,
+  options: Session['common'] & {
+    data: DataSource;
+    provider: Provider | undefined;
+    threads: number | undefined;
+  },
+): Promise<{ dense: EvaluateResult; pruned: EvaluateResult }> {
+  const { evaluate } = await import('../../index.js');
+  return {
+    dense: await evaluate(dense, options),
+    pruned: await evaluate(pruned, { ...options, reference: dense }),
+  };
+}

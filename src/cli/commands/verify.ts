@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+import type { VerifySettings } from '../../api.js';
+import type { DataOptions } from '../../data/options.js';
+import { PruneError } from '../../errors.js';
+import { verificationText } from '../../report/verify.js';
+import { withDataOptions } from '../data.js';
+import { addFlags, type Flags } from '../flags.js';
+import { dataFlags, verifyFlags } from '../option-flags.js';
+import { checkTargets, stdout, writeJson } from '../outputs.js';
+import { checkPlanModel } from '../plan.js';
+import { inSession } from '../session.js';
+import { text, toggle } from '../values.js';
+
+interface CommandOptions {
+  json: string | true;
+  quiet: boolean;
+}
+
+const commandFlags = {
+  json: {
+    flags: '--json [file]',
+    help: 'write the proof as JSON; without a file to stdout, in place of the table',
+    value: text,
+  },
+  quiet: { flags: '-q, --quiet', help: 'print nothing but errors', value: toggle },
+} as const satisfies Flags<CommandOptions>;
+
+/** `prune verify DENSE PRUNED --plan FILE` */
+export function addVerifyCommand(program: Command): void {
+  const command = program
+    .command('verify')
+    .description('prove again that a pruned model is its dense original with channels removed')
+    .argument('<dense>', 'the original .onnx file')
+    .argument('<pruned>', 'the pruned .onnx file');
+  const readOptions = addFlags<VerifySettings>(command, verifyFlags);
+  const readData = addFlags<DataOptions>(command, dataFlags);
+  const readCommand = addFlags<CommandOptions>(command, commandFlags);
+  command.action(async (dense: string, pruned: string) => {
+    const { quiet = false, ...given } = readCommand();
+    const json = given.json === true ? stdout : given.json;
+    await inSession(quiet, async ({ common, print }) => {
+      const { plan, data, ...options } = readOptions();
+      if (plan === undefined)
+        throw new PruneError('invalid-option', 'no plan; give --plan FILE, as written by prune --plan');
+      const target = json === undefined ? undefined : { option: '--json', path: json, kind: 'text' as const };
+      await checkTargets([target], [dense, pruned]);
+      await checkPlanModel(plan, dense);
+      const { verify } = await import('../../index.js');
+      const source = withDataOptions(data, readData());
+      const proof = await verify(dense, pruned, {
+        ...options,
+        ...common,
+        plan,
+        ...(source && { data: source }),
+      });
+      if (json !== undefined) await writeJson(json, { dense, pruned, ...proof });
+      if (json !== stdout) print(verificationText(proof));
+      if (!proof.passed)
+        throw new PruneError(
+          'verification',
+          `'${pruned}' is not '${dense}' with the channels of the plan removed: ${proof.failure?.message ?? 'the proof failed'}; prune it again`,
+        );
+    });
+  });
+}

@@ -1,0 +1,8 @@
+import type { Data } from '../api.js';
+import type { DataOptions } from '../data/options.js';
+import type { Given } from './flags.js';
+
+/** A path given on the command line with how to read it; anything else as it is. */
+export function withDataOptions(data: Data | undefined, options: Given<DataOptions>): Data | undefined {
+  return typeof data === 'string' ? { ...options, path: data } : data;
+}

@@ -1,0 +1,380 @@
+import type { BenchSettings, EvaluateSettings, PruneSettings, VerifySettings } from '../api.js';
+import type { CriterionName } from '../criteria/resolve.js';
+import type { DataOptions } from '../data/options.js';
+import type { AnalyzeOptions, CommonOptions } from '../options.js';
+import { apiOnly, type Flags } from './flags.js';
+import { budget, dataSource, jsonFile } from './file-values.js';
+import {
+  choice,
+  commaSeparated,
+  entriesOf,
+  integer,
+  listOf,
+  number,
+  oneOrMore,
+  text,
+  toggle,
+  type Value,
+} from './values.js';
+
+/** The flags of every option of the API. A missing or a superfluous entry doesn't compile. */
+
+const common = {
+  signal: apiOnly,
+  onProgress: apiOnly,
+  runtime: apiOnly,
+} as const satisfies Flags<CommonOptions>;
+
+const analysis = 'Model:';
+const target = 'How much goes (one of the first three):';
+const choiceOfGroups = 'What may go:';
+const ranking = 'What goes first:';
+const proof = 'Proof:';
+const dataGroup = 'Data:';
+const measurement = 'Measurement:';
+
+const ratio = number({ min: 0, below: 1 });
+const criteria = ['magnitude', 'l1', 'l2', 'bn-scale', 'lamp', 'fpgm', 'random'] as const;
+// Names the list lacks would be unreachable from the command line.
+criteria satisfies readonly CriterionName[];
+
+const shapes = {
+  flags: '--shape <name=dims>',
+  group: analysis,
+  help: 'shape of a graph input, overriding symbolic and static dims: input=1,3,224,224 (repeatable)',
+  value: entriesOf<readonly number[]>(commaSeparated(integer(1)), 'NAME=1,3,224,224'),
+};
+
+const seed = {
+  flags: '--seed <number>',
+  help: 'of everything random (default: 0)',
+  value: integer(0),
+};
+
+const provider = {
+  flags: '--provider <name>',
+  group: measurement,
+  help: 'what runs it: cpu, cuda or webgpu, checked with the profiler (default: cpu)',
+  value: choice('cpu', 'cuda', 'webgpu'),
+};
+
+const threads = {
+  flags: '--threads <count>',
+  group: measurement,
+  help: 'threads inside an op (default: one a core)',
+  value: integer(1),
+};
+
+export const analyzeFlags = {
+  ...common,
+  shapes,
+  allowIo: {
+    flags: '--allow-io <name:axis>',
+    group: analysis,
+    help: "let an axis of graph inputs and outputs shrink, by glob: 'past_*:1' (repeatable)",
+    value: listOf(text),
+  },
+  axisRules: {
+    flags: '--axis-rule <op=rule>',
+    group: analysis,
+    help: "how axes pass through an op that no rule knows: 'my.domain::Op=n c …, c -> n c …' (repeatable)",
+    value: entriesOf(text, "'Op=n c … -> n c …'"),
+  },
+} as const satisfies Flags<AnalyzeOptions>;
+
+export const pruneFlags = {
+  ratio: {
+    flags: '--ratio <share>',
+    group: target,
+    help: 'share of the channels of each group to remove, in [0, 1)',
+    value: ratio,
+  },
+  budget: {
+    flags: '--budget <cost=limit>',
+    group: target,
+    help: 'a cost to stay below: macs, params or bytes, as 50%, 0.5 or 300M (repeatable)',
+    value: budget,
+  },
+  plan: {
+    flags: '--from-plan <file>',
+    group: target,
+    help: 'repeat the selection of a plan file',
+    value: jsonFile,
+  },
+  ratios: {
+    flags: '--group <glob=share>',
+    group: target,
+    help: "ratio of single groups, by glob over group, node and tensor names: 'layer4.*=0.7' (repeatable)",
+    value: entriesOf(ratio, "'layer4.*=0.7'"),
+  },
+  select: {
+    flags: '--select <method>',
+    group: target,
+    help: 'how a budget is shared out: uniform (one ratio), or knapsack (importance against exact cost) (default: uniform)',
+    value: choice('uniform', 'knapsack'),
+  },
+  solver: {
+    flags: '--solver <name>',
+    group: target,
+    help: 'of the knapsack: greedy, or highs (integer programmes, slower) (default: greedy)',
+    value: choice('greedy', 'highs'),
+  },
+  scope: {
+    flags: '--scope <scope>',
+    group: ranking,
+    help: 'rank channels within each group (local), over all (global) or over alike groups (isomorphic) (default: local)',
+    value: choice('local', 'global', 'isomorphic'),
+  },
+  criterion: {
+    flags: '--criterion <name>',
+    group: ranking,
+    help: `importance of a channel: ${criteria.join(', ')} (default: magnitude)`,
+    value: choice(...criteria),
+  },
+  aggregation: {
+    flags: '--aggregate <how>',
+    group: ranking,
+    help: 'over the members of a group: mean, sum, max, prod, first (default: by criterion, else mean)',
+    value: choice('mean', 'sum', 'max', 'prod', 'first'),
+  },
+  normalization: {
+    flags: '--normalize <how>',
+    group: ranking,
+    help: 'within a group: mean, sum, max, gaussian, lamp, none (default: by criterion, else mean)',
+    value: choice('mean', 'sum', 'max', 'gaussian', 'lamp', 'none'),
+  },
+  ignore: {
+    flags: '--ignore <glob>',
+    group: choiceOfGroups,
+    help: 'leave groups whole that touch a node or tensor (repeatable)',
+    value: listOf(text),
+  },
+  only: {
+    flags: '--only <glob>',
+    group: choiceOfGroups,
+    help: 'leave groups whole that touch none of these nodes and tensors (repeatable)',
+    value: listOf(text),
+  },
+  minChannels: {
+    flags: '--min-channels <count>',
+    group: choiceOfGroups,
+    help: 'channels that every group keeps at least (default: 1)',
+    value: integer(1),
+  },
+  maxRatio: {
+    flags: '--max-ratio <share>',
+    group: choiceOfGroups,
+    help: 'largest share that any group loses (default: 1 for local scope, else 0.9)',
+    value: number({ min: 0, max: 1 }),
+  },
+  roundTo: {
+    flags: '--round-to <count>',
+    group: choiceOfGroups,
+    help: 'make kept sizes a multiple of this where they can be (default: 1)',
+    value: integer(1),
+  },
+  attention: {
+    flags: '--attention <part>',
+    group: choiceOfGroups,
+    help: 'what of attention goes: heads, head-dims, both, none (default: head-dims)',
+    value: choice('heads', 'head-dims', 'both', 'none'),
+  },
+  residualStream: {
+    flags: '--residual-stream',
+    group: choiceOfGroups,
+    help: 'also prune what LayerNorm takes statistics over, which changes the function',
+    value: toggle,
+  },
+  ...analyzeFlags,
+  verify: {
+    flags: '--verify <level>',
+    group: proof,
+    help: 'what is compared: shapes, outputs (and one tensor a group), full (every float value), none (default: outputs)',
+    value: choice('none', 'shapes', 'outputs', 'full'),
+    negated: { flags: '--no-verify', help: 'skip the proof', value: 'none' },
+  },
+  verifyData: {
+    flags: '--verify-data <path>',
+    group: proof,
+    help: 'prove it on the first batch of this data too; see Data',
+    value: dataSource,
+  },
+  seed,
+} as const satisfies Flags<PruneSettings>;
+
+export const verifyFlags = {
+  ...analyzeFlags,
+  plan: { flags: '--plan <file>', help: 'the plan that was written with the pruned model', value: jsonFile },
+  level: {
+    flags: '--level <level>',
+    help: 'what is compared: shapes, outputs, full (default: full)',
+    value: choice('shapes', 'outputs', 'full'),
+  },
+  data: {
+    flags: '--data <path>',
+    group: dataGroup,
+    help: 'prove it on the first batch of this data too: .npz, .npy, IDX, CIFAR, a folder of images, or random',
+    value: dataSource,
+  },
+  seed,
+} as const satisfies Flags<VerifySettings>;
+
+export const measureFlags = { provider, threads } as const;
+
+export const benchFlags = {
+  ...common,
+  shapes,
+  provider,
+  threads,
+  batch: {
+    flags: '--batch <size>',
+    group: measurement,
+    help: 'size of symbolic leading axes (default: 1)',
+    value: integer(1),
+  },
+  warmup: {
+    flags: '--warmup <runs>',
+    group: measurement,
+    help: 'unmeasured runs of each model (default: 5)',
+    value: integer(0),
+  },
+  runs: {
+    flags: '--runs <rounds>',
+    group: measurement,
+    help: 'measured runs of each model (default: as many as --min-seconds take, at least 10)',
+    value: integer(1),
+  },
+  minSeconds: {
+    flags: '--min-seconds <seconds>',
+    group: measurement,
+    help: 'how long to measure at least (default: 3)',
+    value: number({ min: 0 }),
+  },
+  seed: { ...seed, value: integer(0) },
+} as const satisfies Flags<BenchSettings>;
+
+export const evaluateFlags = {
+  ...common,
+  metric: apiOnly,
+  data: {
+    flags: '--data <path>',
+    group: dataGroup,
+    help: '.npz, .npy, IDX, CIFAR, a folder of images, or random',
+    value: dataSource,
+  },
+  reference: {
+    flags: '--reference <model>',
+    help: 'compare outputs with those of this model, e.g. the dense one',
+    value: text,
+  },
+  output: {
+    flags: '--scores <output>',
+    help: 'output with the class scores (default: the first of shape [batch, classes])',
+    value: text,
+  },
+  provider,
+  threads,
+} as const satisfies Flags<EvaluateSettings>;
+
+/** How data is read; `path`, `shapes` and `seed` come from the command's own flags. */
+export const dataFlags = {
+  path: apiOnly,
+  shapes: apiOnly,
+  seed: apiOnly,
+  labels: {
+    flags: '--labels <file>',
+    group: dataGroup,
+    help: 'one class index an example: .npy, IDX or text (default: in or beside the data)',
+    value: text,
+  },
+  format: {
+    flags: '--format <name>',
+    group: dataGroup,
+    help: 'npz, npy, idx, cifar10, cifar100, images (default: by content)',
+    value: choice('npz', 'npy', 'idx', 'cifar10', 'cifar100', 'images'),
+  },
+  input: {
+    flags: '--input <name>',
+    group: dataGroup,
+    help: 'graph input that single arrays and images feed (default: the only one)',
+    value: text,
+  },
+  scale: {
+    flags: '--scale <number>',
+    group: dataGroup,
+    help: 'divides before --mean and --std (default: 255 for 8-bit images, else 1)',
+    value: number(),
+  },
+  mean: {
+    flags: '--mean <numbers>',
+    group: dataGroup,
+    help: 'subtracted: one number, or one a channel: 0.485,0.456,0.406 (default: 0)',
+    value: oneOrMore(number()),
+  },
+  std: {
+    flags: '--std <numbers>',
+    group: dataGroup,
+    help: 'divides last: one number, or one a channel (default: 1)',
+    value: oneOrMore(number()),
+  },
+  limit: {
+    flags: '--limit <count>',
+    group: dataGroup,
+    help: 'examples at most (default: all)',
+    value: integer(1),
+  },
+  draw: {
+    flags: '--draw <order>',
+    group: dataGroup,
+    help: 'which examples: first, shuffle, balanced (default: first)',
+    value: choice('first', 'shuffle', 'balanced'),
+  },
+  batch: {
+    flags: '--batch <size>',
+    group: dataGroup,
+    help: 'examples a batch (default: at most 64)',
+    value: integer(1),
+  },
+  resize: {
+    flags: '--resize <pixels>',
+    group: dataGroup,
+    help: "images: the shorter side before cropping (default: from the model's size)",
+    value: integer(1),
+  },
+  crop: {
+    flags: '--crop <pixels>',
+    group: dataGroup,
+    help: "images: centre crop, one number or height,width (default: the model's)",
+    value: oneOrMore(integer(1)) as Value<number | readonly [number, number]>,
+  },
+  layout: {
+    flags: '--layout <order>',
+    group: dataGroup,
+    help: 'images: nchw or nhwc (default: where the input has 1 or 3)',
+    value: choice('nchw', 'nhwc'),
+  },
+  channelOrder: {
+    flags: '--channel-order <order>',
+    group: dataGroup,
+    help: 'images: rgb or bgr (default: rgb)',
+    value: choice('rgb', 'bgr'),
+  },
+  classes: {
+    flags: '--classes <names>',
+    group: dataGroup,
+    help: 'images: sub-folders in label order (default: all, sorted)',
+    value: commaSeparated(text),
+  },
+  integersBelow: {
+    flags: '--integers-below <bound>',
+    group: dataGroup,
+    help: 'random data: bound of integers (default: 2)',
+    value: integer(1),
+  },
+  unpackLimit: {
+    flags: '--unpack-limit <bytes>',
+    group: dataGroup,
+    help: 'bytes that a packed file may unpack to (default: 4 GiB)',
+    value: integer(1),
+  },
+} as const satisfies Flags<DataOptions>;

@@ -1,0 +1,32 @@
+import type { CommonOptions } from '../options.js';
+import { ProgressLine } from './progress.js';
+
+/** What every command runs in: the signal that stops it and the line that shows how far it is. */
+export interface Session {
+  readonly common: Required<Pick<CommonOptions, 'signal' | 'onProgress'>>;
+  /** Text for people, on stdout; nothing if asked to be quiet. */
+  readonly print: (text: string) => void;
+}
+
+/**
+ * Runs an action that the first SIGINT or SIGTERM stops at its next step, so that no half-written file is left. A
+ * second one ends the process at once.
+ */
+export async function inSession(quiet: boolean, action: (session: Session) => Promise<void>): Promise<void> {
+  const abort = new AbortController();
+  const stop = (signal: NodeJS.Signals): void => abort.abort(signal);
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const progress = new ProgressLine(process.stderr.isTTY && !quiet ? process.stderr : undefined);
+  try {
+    await action({
+      common: { signal: abort.signal, onProgress: progress.update },
+      print: (text) => {
+        progress.clear();
+        if (!quiet) process.stdout.write(text);
+      },
+    });
+  } finally {
+    progress.clear();
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}

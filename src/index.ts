@@ -1,0 +1,46 @@
+/** The public API. Importing it does no work; onnxruntime is loaded on the first call that needs it. */
+export { analyze, bench, evaluate, loadModel, openData, prune, saveModel, verify } from './api.js';
+export type {
+  BenchSettings,
+  Data,
+  EvaluateSettings,
+  ModelSource,
+  PruneSettings,
+  VerifySettings,
+} from './api.js';
+export { inspect } from './inspect.js';
+export type { GroupSummary, Inspection } from './inspect.js';
+
+export { PruneError } from './errors.js';
+export type { PruneErrorCode } from './errors.js';
+export type { AnalyzeOptions, CommonOptions, Phase, Progress, PruneOptions, VerifyLevel } from './options.js';
+export type { Change, GroupOutcome, PruneReport, PruneResult } from './result.js';
+export type { ProofFailure, ProofLevel, VerifyReport } from './verify/report.js';
+export type { Analysis } from './analyze.js';
+
+export { defineCriterion } from './criteria/criterion.js';
+export type { Criterion, CriterionContext } from './criteria/criterion.js';
+export { criteria } from './criteria/resolve.js';
+export type { CriterionFunction, CriterionName, CriterionSpec } from './criteria/resolve.js';
+export type { Aggregation, Normalization } from './criteria/scheme.js';
+
+export { computationalGraph, couplingGraph, toDot, toJson } from './groups/graphs.js';
+export type { Grouping, Member, PruningGroup } from './groups/group.js';
+export type { AxisRule } from './axes/rule.js';
+export type { Coverage, Hindrance } from './cost/coverage.js';
+export type { PlanFile } from './plan/file.js';
+
+export { dataFromArrays, dataFromBatches } from './data/batches.js';
+export { modelInputs } from './data/inputs.js';
+export type { Batch, DataSource, ModelInput } from './data/batch.js';
+export type { DataOptions } from './data/options.js';
+
+export type { BenchResult, Comparison, ModelTiming } from './bench/result.js';
+export type { EvaluateResult } from './evaluate/evaluate.js';
+export type { Metric } from './evaluate/metric.js';
+
+export { decodeModel, encodeModel } from './onnx/codec.js';
+export type { Attribute, Graph, Model, Node, ValueInfo } from './onnx/model.js';
+export type { Tensor } from './onnx/tensor.js';
+export { nodeRuntime } from './runtime/node.js';
+export type { Provider, Runtime } from './runtime/runtime.js';

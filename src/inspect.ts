@@ -1,0 +1,88 @@
+import type { Analysis } from './analyze.js';
+import type { Factor } from './axes/axis.js';
+import { nodeLabel } from './axes/couple.js';
+import { showAxis } from './axes/show.js';
+import { blockedBy, coverage, type Coverage, type Hindrance } from './cost/coverage.js';
+import type { Member, PruningGroup } from './groups/group.js';
+
+/** A group in plain data. */
+export interface GroupSummary {
+  readonly id: string;
+  /** Name of the first tensor that produces it. */
+  readonly name: string;
+  /** The node that reads this tensor, by name or `op#index`. */
+  readonly node: string;
+  readonly size: number;
+  readonly attention: 'heads' | 'head-dims' | undefined;
+  /** The groups of a grouped convolution. */
+  readonly grouped: boolean;
+  /** Nodes that take statistics over it: it is pruned only with `residualStream`. */
+  readonly normalizedBy: readonly string[];
+  /** Parameters that would go if one channel was kept: what this group can save at most. */
+  readonly parameters: number;
+  readonly macs: number;
+  readonly members: readonly {
+    readonly tensor: string;
+    readonly axis: number;
+    readonly role: Member['role'];
+    /** The whole axis in the notation of the rules, other groups by their ids, e.g. `(g3 g4)`. */
+    readonly notation: string;
+  }[];
+}
+
+/** What can be pruned of a model and what can't: JSON-ready. */
+export interface Inspection {
+  readonly nodes: number;
+  readonly parameters: number;
+  readonly macs: number;
+  readonly bytes: number;
+  readonly groups: readonly GroupSummary[];
+  readonly coverage: { readonly all: Coverage; readonly withoutResidualStream: Coverage };
+  /** The reasons why parameters can't be pruned, the costliest first. */
+  readonly hindrances: readonly Hindrance[];
+  /** Milliseconds. */
+  readonly timings: Analysis['timings'];
+}
+
+/** Summarises an analysis. */
+export function inspect({ model, axes, grouping, cost, timings }: Analysis): Inspection {
+  const nameOf = (factor: Factor): string => grouping.byFactor.get(factor)?.id ?? `f${factor.id}`;
+  const parameters = cost.parameters();
+  const macs = cost.macs();
+  const summarize = (group: PruningGroup): GroupSummary => {
+    const least = (factor: Factor): number => (factor === group.factor ? 1 : factor.size);
+    const { id, name, size, attention, grouped, normalizedBy } = group;
+    const named = group.members.find(({ parameter }) => parameter.source.name === name) ?? group.members[0]!;
+    const index = named.parameter.node;
+    return {
+      id,
+      name,
+      node: nodeLabel(model.graph.nodes[index]!, index),
+      size,
+      attention,
+      grouped,
+      normalizedBy,
+      parameters: parameters - cost.parameters(least),
+      macs: macs - cost.macs(least),
+      members: group.members.map(({ parameter, axis, role }) => ({
+        tensor: parameter.source.name,
+        axis,
+        role,
+        notation: showAxis(axes.system, parameter.axes[axis]!, nameOf),
+      })),
+    };
+  };
+  return {
+    nodes: model.graph.nodes.length,
+    parameters,
+    macs,
+    bytes: cost.bytes(),
+    groups: grouping.groups.map(summarize),
+    coverage: {
+      all: coverage(grouping, cost),
+      withoutResidualStream: coverage(grouping, cost, { residualStream: false }),
+    },
+    hindrances: blockedBy(grouping, cost),
+    timings,
+  };
+}

@@ -1,0 +1,88 @@
+import type { GroupSummary } from '../../inspect.js';
+import { hindranceLines } from '../advice.js';
+import { coverageText } from '../inspect.js';
+import { formatMilliseconds } from '../numbers.js';
+import { budgetText, costRows, knapsackText, proofText, type PruneOutcome } from '../prune.js';
+import { costChart, groupsChart, latencyChart } from './charts.js';
+import { couplingChart } from './coupling.js';
+import { escape, htmlPage, htmlTable, type Section } from './page.js';
+
+/** Reasons that are listed. */
+const reasons = 25;
+
+/**
+ * What `prune` did as one self-contained page: costs, channels by group, how the groups hang together, what held
+ * pruning back, and latencies and accuracy where they were measured.
+ * @param library the text of echarts' minified build
+ */
+export function pruneHtml(outcome: PruneOutcome, groups: readonly GroupSummary[], library: string): string {
+  const { source, report, bench } = outcome;
+  const coupling = couplingChart(groups, report.groups);
+  const hindrances = hindranceLines(report.hindrances, reasons);
+  const sections: (Section | undefined)[] = [
+    { title: 'Summary', body: htmlTable(costRows(outcome)) + factsOf(outcome) },
+    {
+      title: 'Cost',
+      chart: {
+        option: costChart([
+          ['MACs', report.macs],
+          ['parameters', report.parameters],
+          ['weight bytes', report.bytes],
+          ...(bench
+            ? [['latency', { dense: bench.models[0]!.median, pruned: bench.models[1]!.median }] as const]
+            : []),
+        ]),
+      },
+    },
+    bench && { title: `Latency (${bench.provider})`, chart: { option: latencyChart(bench) } },
+    { title: 'Channels by group', wide: true, chart: { option: groupsChart(report.groups), height: 'long' } },
+    {
+      title: 'How groups are coupled',
+      wide: true,
+      body: `<p>Pinch or scroll to zoom, drag to move, hover for names.${coupling.hidden ? ` ${coupling.hidden} links of biases and normalisations are not drawn.` : ''}</p>`,
+      chart: { option: coupling.option, height: 'tall' },
+    },
+    hindrances.length > 0
+      ? {
+          title: 'What held pruning back',
+          wide: true,
+          body: `<p>Parameters, where, why, and what can be done.</p><ul>${hindrances.map((line) => `<li>${escape(line)}</li>`).join('')}</ul>`,
+        }
+      : undefined,
+    { title: 'Groups', wide: true, body: groupTable(outcome) },
+  ];
+  const removed = report.macs.dense > 0 ? 1 - report.macs.pruned / report.macs.dense : 0;
+  return htmlPage(
+    {
+      title: `${source}, pruned`,
+      subtitle: `${(100 * removed).toFixed(1)} % of the MACs removed in ${formatMilliseconds(outcome.milliseconds)} by onnx-prune`,
+      sections: sections.filter((section) => section !== undefined),
+    },
+    library,
+  );
+}
+
+function factsOf({ report, written }: PruneOutcome): string {
+  const proof = proofText(report.verification);
+  const state = report.verification ? (report.verification.passed ? 'passed' : 'failed') : '';
+  const lines = [
+    `<p>Proof: <span class="${state}">${escape(proof)}</span></p>`,
+    `<p>Coverage: ${escape(coverageText(report.coverage))}</p>`,
+    ...report.budgets.map((budget) => `<p>Budget: ${escape(budgetText(budget))}</p>`),
+    ...(report.knapsack ? [`<p>Knapsack: ${escape(knapsackText(report.knapsack))}</p>`] : []),
+    ...(written ? [`<p>Written: ${escape(written.path)}</p>`] : []),
+    ...report.warnings.map((warning) => `<p class="failed">Warning: ${escape(warning)}</p>`),
+  ];
+  return lines.join('');
+}
+
+function groupTable({ report }: PruneOutcome): string {
+  const rows = report.groups.map(({ id, name, size, kept, note }) => [
+    `${id} ${name}`,
+    String(size),
+    String(kept),
+    note ?? '',
+  ]);
+  const table = htmlTable([['group', 'channels', 'kept', 'note'], ...rows], new Set([3]));
+  return `<details><summary>All ${rows.length} groups</summary>${table}</details>`;
+}

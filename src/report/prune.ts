@@ -1,0 +1,172 @@
+import type { BenchResult } from '../bench/result.js';
+import type { EvaluateResult } from '../evaluate/evaluate.js';
+import type { Change, GroupOutcome, PruneReport } from '../result.js';
+import type { BudgetOutcome } from '../select/budget.js';
+import type { KnapsackOutcome } from '../select/select.js';
+import type { VerifyReport } from '../verify/report.js';
+import { hindranceLines } from './advice.js';
+import { coverageText } from './inspect.js';
+import { formatBytes, formatCount, formatError, formatMilliseconds, formatShare, plural } from './numbers.js';
+import { alignColumns, alignLabels } from './table.js';
+
+/** What the command knows besides the report. */
+export interface PruneOutcome {
+  readonly source: string;
+  /** Undefined for a dry run. */
+  readonly written: { readonly path: string; readonly bytes: number } | undefined;
+  readonly report: PruneReport;
+  readonly bench?: BenchResult | undefined;
+  /** Of the dense and the pruned model on the same data. */
+  readonly evaluation?: { readonly dense: EvaluateResult; readonly pruned: EvaluateResult } | undefined;
+  /** Wall time of everything, milliseconds. */
+  readonly milliseconds: number;
+}
+
+/** Below this share of the parameters the report says what holds pruning back. */
+const lowCoverage = 0.95;
+
+/** Reasons and warnings that are listed. */
+const listed = 3;
+
+/** The table that `prune` prints. */
+export function pruneText(outcome: PruneOutcome): string {
+  const { report } = outcome;
+  const facts: [string, string][] = [
+    ['groups', groupsText(report.groups)],
+    ...budgetLines(report),
+    ['coverage', coverageText(report.coverage)],
+    ...report.budgets.map((budget): [string, string] => ['budget', budgetText(budget)]),
+    ...(report.knapsack ? ([['knapsack', knapsackText(report.knapsack)]] as [string, string][]) : []),
+    ['proof', proofText(report.verification)],
+    [
+      'written',
+      outcome.written ? `${outcome.written.path} (${formatBytes(outcome.written.bytes)})` : 'nothing',
+    ],
+    ['time', formatMilliseconds(outcome.milliseconds)],
+  ];
+  const warnings = report.warnings.slice(0, listed).map((warning) => `warning: ${warning}`);
+  const rest = report.warnings.length - warnings.length;
+  if (rest > 0) warnings.push(`warning: and ${rest} more; see --json`);
+  return [
+    ...alignColumns(costRows(outcome)),
+    '',
+    ...alignLabels(facts),
+    ...leftText(report),
+    ...warnings,
+    '',
+  ].join('\n');
+}
+
+/** Costs, accuracy and latency before and after, with a head. */
+export function costRows({ source, report, bench, evaluation }: PruneOutcome): string[][] {
+  const row = (name: string, { dense, pruned }: Change, format: (value: number) => string): string[] => [
+    name,
+    format(dense),
+    format(pruned),
+    dense > 0 ? `-${formatShare(1 - pruned / dense)}` : '',
+  ];
+  const rows = [
+    [source, 'dense', 'pruned', 'change'],
+    row('MACs', report.macs, formatCount),
+    row('parameters', report.parameters, formatCount),
+    row('weight bytes', report.bytes, formatBytes),
+  ];
+  if (evaluation) rows.push(...accuracyRows(evaluation.dense, evaluation.pruned));
+  if (bench) rows.push(latencyRow(bench));
+  return rows;
+}
+
+function accuracyRows(dense: EvaluateResult, pruned: EvaluateResult): string[][] {
+  const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+  const { agreement } = pruned;
+  const rows: string[][] = [];
+  if (dense.accuracy && pruned.accuracy) {
+    const points = 100 * (pruned.accuracy.top1 - dense.accuracy.top1);
+    const change = `${points > 0 ? '+' : ''}${points.toFixed(2)} pp`;
+    rows.push(['top-1', percent(dense.accuracy.top1), percent(pruned.accuracy.top1), change]);
+  }
+  if (agreement) rows.push(['same class', '', percent(agreement.share), '']);
+  return rows;
+}
+
+function latencyRow({ models, comparisons, provider }: BenchResult): string[] {
+  const [dense, pruned] = models;
+  const { speedup, interval } = comparisons[0]!;
+  return [
+    `latency (${provider}, median)`,
+    formatMilliseconds(dense!.median),
+    formatMilliseconds(pruned!.median),
+    `${speedup.toFixed(2)}x (${interval[0].toFixed(2)} to ${interval[1].toFixed(2)})`,
+  ];
+}
+
+/** A plan nearer to its limit than this needs no explanation. */
+const nearLimit = 0.995;
+
+/** `macs=50%: 49.9 %`, and what the next step up would cost where it lies further below. */
+export function budgetText({ text, dense, limit, reached, nextAbove }: BudgetOutcome): string {
+  const share = (cost: number): string => `${((100 * cost) / dense).toFixed(2)} %`;
+  const next =
+    reached < nearLimit * limit && nextAbove !== undefined
+      ? `; the next step above is ${share(nextAbove)}`
+      : '';
+  return `${text}: ${share(reached)} of dense${next}`;
+}
+
+/** What a knapsack retains against its bound. */
+export function knapsackText({ solver, retained, bound, gap }: KnapsackOutcome): string {
+  const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+  return `${solver} keeps ${percent(retained)} of the importance; no plan keeps more than ${percent(bound)} (gap ${percent(gap)})`;
+}
+
+/** How near each budget came, and what a knapsack retains of the most that could be. */
+function budgetLines({ budgets, knapsack }: PruneReport): [string, string][] {
+  const lines = budgets.map(({ text, dense, limit, reached }): [string, string] => [
+    'budget',
+    `${text}: ${formatShare(reached / dense)} of the dense cost, ${formatShare(reached / limit)} of what is allowed`,
+  ]);
+  if (knapsack) {
+    const { solver, retained, bound } = knapsack;
+    const figures = `${formatShare(retained)} of the importance retained, no plan retains more than ${formatShare(bound)}`;
+    lines.push(['knapsack', `${figures} (${solver})`]);
+  }
+  return lines;
+}
+
+function groupsText(groups: readonly GroupOutcome[]): string {
+  const cut = groups.filter(({ kept, size }) => kept < size).length;
+  return `${cut} of ${groups.length} pruned`;
+}
+
+/** One line: what was compared and how far apart it was. */
+export function proofText(proof: VerifyReport | undefined): string {
+  if (!proof) return 'skipped';
+  const { level, passed, compared, maxError, worst, dead, runs } = proof;
+  const verdict = passed ? 'passed' : 'failed';
+  if (level === 'shapes')
+    return `${verdict} (shapes only): onnxruntime loads it, every shape is as predicted`;
+  const scope = `${plural(compared, 'tensor')} compared in ${plural(runs.length, 'run')}`;
+  const error = `max relative error ${formatError(maxError)}${worst === undefined ? '' : ` at '${worst}'`}`;
+  return `${verdict}: ${scope}, ${error}${dead.length ? `, ${dead.length} near zero proved nothing` : ''}`;
+}
+
+/** What was left whole and what blocks the rest, where that matters. */
+function leftText({ groups, coverage, hindrances }: PruneReport): string[] {
+  const lines: string[] = [];
+  const byNote = new Map<string, GroupOutcome[]>();
+  for (const group of groups) {
+    if (group.note === undefined || group.kept < group.size) continue;
+    byNote.set(group.note, [...(byNote.get(group.note) ?? []), group]);
+  }
+  if (byNote.size > 0) lines.push('', 'left whole:');
+  for (const [note, whole] of byNote) {
+    const names = whole.slice(0, 2).map(({ name }) => name);
+    const more = whole.length > names.length ? ` and ${whole.length - names.length} more` : '';
+    lines.push(`  ${names.join(', ')}${more}: ${note}`);
+  }
+  if (coverage.all.parameters < lowCoverage && hindrances.length > 0) {
+    lines.push('', 'held back (parameters, where, why, remedy):');
+    for (const line of hindranceLines(hindrances, listed)) lines.push(`  ${line}`);
+  }
+  return lines;
+}

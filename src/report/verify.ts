@@ -1,0 +1,15 @@
+import type { VerifyReport } from '../verify/report.js';
+import { proofText } from './prune.js';
+import { alignLabels } from './table.js';
+
+/** The proof; where it failed, what differs; and what could not be compared. */
+export function verificationText(proof: VerifyReport): string {
+  const lines: [string, string][] = [['proof', proofText(proof)]];
+  if (proof.failure) lines.push(['failure', proof.failure.message]);
+  const [skipped, ...more] = proof.skipped;
+  if (skipped) {
+    const others = more.length ? ` and ${more.length} more` : '';
+    lines.push(['not compared', `'${skipped.value}'${others}: ${skipped.why}`]);
+  }
+  return [...alignLabels(lines), ''].join('\n');
+}
