@@ -33,7 +33,6 @@ export function pruneText(outcome: PruneOutcome): string {
   const { report } = outcome;
   const facts: [string, string][] = [
     ['groups', groupsText(report.groups)],
-    ...budgetLines(report),
     ['coverage', coverageText(report.coverage)],
     ...report.budgets.map((budget): [string, string] => ['budget', budgetText(budget)]),
     ...(report.knapsack ? ([['knapsack', knapsackText(report.knapsack)]] as [string, string][]) : []),
@@ -117,20 +116,6 @@ export function budgetText({ text, dense, limit, reached, nextAbove }: BudgetOut
 export function knapsackText({ solver, retained, bound, gap }: KnapsackOutcome): string {
   const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
   return `${solver} keeps ${percent(retained)} of the importance; no plan keeps more than ${percent(bound)} (gap ${percent(gap)})`;
-}
-
-/** How near each budget came, and what a knapsack retains of the most that could be. */
-function budgetLines({ budgets, knapsack }: PruneReport): [string, string][] {
-  const lines = budgets.map(({ text, dense, limit, reached }): [string, string] => [
-    'budget',
-    `${text}: ${formatShare(reached / dense)} of the dense cost, ${formatShare(reached / limit)} of what is allowed`,
-  ]);
-  if (knapsack) {
-    const { solver, retained, bound } = knapsack;
-    const figures = `${formatShare(retained)} of the importance retained, no plan retains more than ${formatShare(bound)}`;
-    lines.push(['knapsack', `${figures} (${solver})`]);
-  }
-  return lines;
 }
 
 function groupsText(groups: readonly GroupOutcome[]): string {

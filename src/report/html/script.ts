@@ -13,6 +13,7 @@ export const script = `
     const text = css.getPropertyValue('--text').trim();
     charts = Object.entries(data).map(([id, option]) => {
       const chart = echarts.init(document.getElementById(id), dark.matches ? 'dark' : undefined);
+      for (const series of option.series) if (series.type === 'graph') series.zoom = innerWidth < 600 ? 0.5 : 1;
       chart.setOption({ animation: false, backgroundColor: 'transparent', textStyle: { color: text }, ...option });
       return chart;
     });
