@@ -1,0 +1,423 @@
+import { PruneError } from '../errors.js';
+import { constantTensor } from '../onnx/constant.js';
+import type { DataType } from '../onnx/data-type.js';
+import { opsetOf } from '../onnx/domain.js';
+import type { Graph, Model, Node, ValueInfo } from '../onnx/model.js';
+import { parameterOf } from '../onnx/schema.js';
+import type { Tensor } from '../onnx/tensor.js';
+import { floatsOf, integersOf } from '../onnx/values.js';
+import type { Shapes } from '../shapes/shapes.js';
+import { literalsOf, usedNames } from '../shapes/literals.js';
+import { Emitter } from './emitter.js';
+import type { Loss, LossFeed } from './losses.js';
+import type { GradientContext } from './rule.js';
+import { constant } from './rules/constant.js';
+import { gradientRules } from './rules/index.js';
+
+/** Opset of the backward graph, whatever that of the model is. */
+const backwardOpset = 18;
+
+export interface GradientRequest {
+  readonly model: Model;
+  /** Static shapes at the batch size that is to be run. */
+  readonly shapes: Shapes;
+  /** Values that shape and index operands have, as far as they don't depend on data. */
+  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly loss: Loss;
+  /** Initializers, Constant outputs, graph inputs or any other float32 values. */
+  readonly wrt: readonly string[];
+}
+
+/** A fed value of the loss. */
+export interface FedValue {
+  readonly name: string;
+  readonly feed: LossFeed;
+  readonly shape: readonly number[];
+}
+
+/** Two models: one computes what the other is fed with. */
+export interface GradientGraphs {
+  /** The model with the needed intermediates as outputs and constants of `wrt` as inputs. */
+  readonly forward: Model;
+  readonly backward: Model;
+  /** Outputs of `forward` that `backward` takes. */
+  readonly kept: readonly string[];
+  /** Inputs of `forward` that `backward` takes too. */
+  readonly shared: readonly string[];
+  /** Constants of `wrt`: inputs of `forward` that are fed with their values, or with others. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly fed: readonly FedValue[];
+  /** Outputs of `backward`: the loss, and the gradient by name; names that the loss doesn't depend on are missing. */
+  readonly loss: string;
+  readonly gradients: ReadonlyMap<string, string>;
+}
+
+/**
+ * Builds both models by walking the graph from its end. Rules are looked up first.
+ * @throws PruneError `unsupported` listing the ops without a rule, or for values that are no static float32 tensors;
+ *   `invalid-option` for unknown names.
+ */
+export function buildGradients(request: GradientRequest): GradientGraphs {
+  return new Reverse(request).build();
+}
+
+class Reverse {
+  private readonly emit: Emitter;
+  private readonly literals: ReadonlyMap<string, Tensor>;
+  private readonly cotangents = new Map<string, string[]>();
+  private readonly fed: FedValue[] = [];
+  private readonly feedTypes = new Map<string, ValueInfo>();
+  /** Names given to outputs that the model leaves unnamed, by node and output. */
+  private readonly named = new Map<Node, Map<number, string>>();
+  private readonly prefix: string;
+  private readonly active: ReadonlySet<string>;
+
+  constructor(private readonly request: GradientRequest) {
+    const { graph } = request.model;
+    this.literals = literalsOf(graph);
+    this.prefix = freePrefix(graph);
+    this.emit = new Emitter(this.prefix);
+    this.checkWanted();
+    this.active = this.activeValues();
+  }
+
+  build(): GradientGraphs {
+    const { model, loss, wrt, shapes } = this.request;
+    const outputs = model.graph.outputs
+      .filter(({ name }) => shapes.dtypeOf(name) === 'float32')
+      .map(({ name }) => ({ name, shape: this.shapeOf(name) }));
+    const batch = [...shapes.inputs.values()][0]?.[0] ?? 1;
+    const { value, cotangents } = loss.emit({
+      emit: this.emit,
+      outputs,
+      batch,
+      feed: (feed, dtype, shape) => this.feed(feed, dtype, shape),
+    });
+    for (const [name, cotangent] of cotangents) this.cotangents.set(name, [cotangent]);
+
+    const path = this.nodesBetween(new Set(cotangents.keys()));
+    checkRules(path);
+    for (const node of path.reverse()) this.pull(node);
+    const gradients = new Map<string, string>();
+    for (const name of wrt) {
+      const total = this.total(name);
+      if (total !== undefined) gradients.set(name, total);
+    }
+    return this.assemble(value, gradients);
+  }
+
+  private checkWanted(): void {
+    const { wrt, shapes } = this.request;
+    for (const name of wrt) {
+      const dtype = this.dtypeOf(name);
+      if (dtype === undefined)
+        throw new PruneError('invalid-option', `unknown value: ${name}; ask for tensors of the model`);
+      if (dtype !== 'float32')
+        throw new PruneError(
+          'unsupported',
+          `value '${name}' is of type ${shapes.dtypeOf(name) ?? dtype}, gradients need float32; convert the model`,
+        );
+    }
+  }
+
+  private dtypeOf(name: string): DataType | undefined {
+    return this.literals.get(name)?.dtype ?? this.request.shapes.dtypeOf(name);
+  }
+
+  /** Values that depend on what is asked for, smoothly. */
+  private activeValues(): Set<string> {
+    const active = new Set(this.request.wrt);
+    for (const node of this.request.model.graph.nodes) {
+      if (node.domain === '' && Object.hasOwn(constant, node.opType)) continue;
+      if (!usedNames(node).some((name) => active.has(name))) continue;
+      for (const name of node.outputs) {
+        const dtype = name && this.dtypeOf(name);
+        if (dtype === 'float16' || dtype === 'float64' || dtype === 'bfloat16')
+          throw new PruneError('unsupported', `value '${name}' is of type ${dtype}, gradients need float32; convert the model`); // prettier-ignore
+        if (name && (dtype === 'float32' || dtype === undefined)) active.add(name);
+      }
+    }
+    return active;
+  }
+
+  /** Nodes through which the cotangents flow to what is asked for, in graph order. */
+  private nodesBetween(seeded: Set<string>): Node[] {
+    const reached = seeded;
+    const path: Node[] = [];
+    const { nodes } = this.request.model.graph;
+    for (let i = nodes.length - 1; i >= 0; i--) {
+      const node = nodes[i]!;
+      if (!node.outputs.some((name) => reached.has(name) && this.active.has(name))) continue;
+      const inputs = usedNames(node).filter((name) => this.active.has(name));
+      if (inputs.length === 0) continue;
+      for (const name of inputs) reached.add(name);
+      path.push(node);
+    }
+    return path.reverse();
+  }
+
+  private pull(node: Node): void {
+    if (!node.outputs.some((name) => this.cotangents.has(name))) return;
+    const results = gradientRules.get(opName(node))!(this.context(node));
+    results.forEach((cotangent, input) => {
+      const name = node.inputs[input];
+      if (cotangent === undefined || !name || !this.active.has(name)) return;
+      const parts = this.cotangents.get(name);
+      if (parts) parts.push(cotangent);
+      else this.cotangents.set(name, [cotangent]);
+    });
+  }
+
+  /** The sum of what came back to a value from its uses. */
+  private total(name: string): string | undefined {
+    const parts = this.cotangents.get(name);
+    if (!parts) return undefined;
+    const sum = parts.length === 1 ? parts[0]! : this.emit.op('Sum', parts);
+    this.cotangents.set(name, [sum]);
+    return sum;
+  }
+
+  private context(node: Node): GradientContext {
+    const { model } = this.request;
+    const opset = opsetOf(model);
+    const shape = (name: string | undefined): readonly number[] => this.shapeOf(name ?? '');
+    const refuse = (why: string): never => {
+      throw new PruneError(
+        'unsupported',
+        `no gradient for node '${node.name || node.outputs[0]}' (${node.opType}): ${why}; choose a criterion without gradients`,
+      );
+    };
+    return {
+      node,
+      opset,
+      emit: this.emit,
+      inputCount: node.inputs.length,
+      outputCount: node.outputs.length,
+      has: (input) => !!node.inputs[input],
+      shape: (input) => shape(node.inputs[input]),
+      outputShape: (output = 0) => shape(node.outputs[output]),
+      input: (input) => node.inputs[input]!,
+      output: (output = 0) => node.outputs[output] || this.nameOutput(node, output),
+      grad: (output = 0) => this.total(node.outputs[output]!) ?? this.emit.zeros(shape(node.outputs[output])),
+      hasGrad: (output) => this.cotangents.has(node.outputs[output] ?? ''),
+      wants: (input) => this.active.has(node.inputs[input] ?? ''),
+      numbers: (input) => this.numbersOf(node.inputs[input]),
+      parameter: (name) => {
+        const found = parameterOf(node, opset, name);
+        if (found.source === 'absent') return undefined;
+        if (found.source === 'input')
+          return this.numbersOf(node.inputs[found.index]) ?? refuse(`its ${name} are computed from data`);
+        const attribute = node.attributes.get(found.attribute);
+        if (attribute?.type === 'ints') return attribute.value.map(Number);
+        if (attribute?.type === 'floats') return attribute.value;
+        if (attribute?.type === 'int' || attribute?.type === 'float') return [Number(attribute.value)];
+        return undefined;
+      },
+      refuse,
+    };
+  }
+
+  private nameOutput(node: Node, output: number): string {
+    let names = this.named.get(node);
+    if (!names) this.named.set(node, (names = new Map<number, string>()));
+    let name = names.get(output);
+    if (name === undefined)
+      names.set(output, (name = `${this.prefix}${node.outputs.find(Boolean)}/${output}`));
+    return name;
+  }
+
+  private numbersOf(name: string | undefined): readonly number[] | undefined {
+    const tensor = this.literals.get(name ?? '') ?? this.request.constants.get(name ?? '');
+    if (!tensor) return undefined;
+    return tensor.dtype === 'float32' ? Array.from(floatsOf(tensor)) : integersOf(tensor);
+  }
+
+  private shapeOf(name: string): readonly number[] {
+    const shape = this.literals.get(name)?.dims ?? this.request.shapes.of(name);
+    if (shape?.every((dim) => dim !== undefined)) return shape;
+    throw new PruneError(
+      'unsupported',
+      `the shape of value '${name}' depends on data, so it has no gradient; choose a criterion without gradients`,
+    );
+  }
+
+  private feed(feed: LossFeed, dtype: DataType, shape: readonly number[]): string {
+    const key = typeof feed === 'string' ? feed : feed.extra;
+    const name = `${this.prefix}fed/${key}`;
+    if (!this.fed.some((fed) => fed.name === name)) this.fed.push({ name, feed, shape });
+    this.feedTypes.set(name, tensorInfo(name, dtype, shape));
+    return name;
+  }
+
+  private assemble(loss: string, gradients: ReadonlyMap<string, string>): GradientGraphs {
+    const { model, wrt, shapes } = this.request;
+    // A gradient may be a value of the forward graph itself, which can't be both input and output.
+    const outputs = new Map([...gradients].map(([name, value]) => [name, this.emit.op('Identity', [value])]));
+    const { nodes, free } = live(this.emit.nodes, [loss, ...outputs.values()], this.emit.initializers);
+    const graphInputs = new Set(shapes.inputs.keys());
+    const weights = new Map<string, Tensor>();
+    for (const name of wrt) {
+      const tensor = this.literals.get(name);
+      if (tensor) weights.set(name, tensor);
+    }
+    const kept: string[] = [];
+    const shared: string[] = [];
+    const infos: ValueInfo[] = [];
+    const initializers: Tensor[] = [];
+    const fed = this.fed.filter(({ name }) => free.has(name));
+    for (const name of free) {
+      const info = this.feedTypes.get(name);
+      const literal = this.literals.get(name);
+      if (info) infos.push(info);
+      else if (literal && !weights.has(name)) initializers.push({ ...literal, name });
+      else {
+        (weights.has(name) || graphInputs.has(name) ? shared : kept).push(name);
+        infos.push(this.infoOf(name));
+      }
+    }
+    const used = new Set(nodes.flatMap((node) => node.inputs));
+    const constants = this.emit.initializers.filter(({ name }) => used.has(name));
+    const backward = backwardModel(
+      nodes,
+      infos,
+      [loss, ...outputs.values()],
+      [...constants, ...initializers],
+    );
+    return { forward: this.forward(model, kept, weights), backward, kept, shared, weights, fed, loss, gradients: outputs }; // prettier-ignore
+  }
+
+  private infoOf(name: string): ValueInfo {
+    const dtype = this.dtypeOf(name);
+    const shape = this.literals.get(name)?.dims ?? this.request.shapes.of(name);
+    return tensorInfo(name, dtype ?? 'float32', shape);
+  }
+
+  /** The model with other outputs, inputs of the pinned shapes, and weights as inputs. */
+  private forward(model: Model, kept: readonly string[], weights: ReadonlyMap<string, Tensor>): Model {
+    const { graph } = model;
+    const { shapes } = this.request;
+    const nodes = graph.nodes.flatMap((node) => {
+      const tensor = constantTensor(node);
+      if (tensor && weights.has(tensor.name)) return [];
+      const names = this.named.get(node);
+      if (!names) return [node];
+      const outputs = [...node.outputs];
+      for (const [output, name] of names) {
+        while (outputs.length <= output) outputs.push('');
+        outputs[output] = name;
+      }
+      return [{ ...node, outputs }];
+    });
+    const inputs = graph.inputs
+      .filter(({ name }) => !weights.has(name))
+      .map((input) => {
+        const shape = shapes.inputs.get(input.name);
+        return shape && input.type?.kind === 'tensor'
+          ? tensorInfo(input.name, input.type.dtype, shape)
+          : input;
+      });
+    const fedWeights = [...weights.values()].map(({ dims, dtype }, i) =>
+      tensorInfo([...weights.keys()][i]!, dtype, dims),
+    );
+    const outputs = kept.length > 0 ? kept : graph.outputs.slice(0, 1).map(({ name }) => name);
+    return {
+      ...model,
+      irVersion: Math.max(4, model.irVersion),
+      graph: {
+        ...graph,
+        nodes,
+        inputs: [...inputs, ...fedWeights],
+        initializers: graph.initializers.filter(({ name }) => !weights.has(name)),
+        outputs: outputs.map((name) => ({ name, docString: '', type: undefined })),
+        valueInfos: [],
+      },
+    };
+  }
+}
+
+function opName(node: Node): string {
+  return node.domain ? `${node.domain}::${node.opType}` : node.opType;
+}
+
+function checkRules(path: readonly Node[]): void {
+  const missing = new Map<string, number>();
+  for (const node of path) {
+    const op = opName(node);
+    if (!gradientRules.has(op)) missing.set(op, (missing.get(op) ?? 0) + 1);
+  }
+  if (missing.size === 0) return;
+  const listed = [...missing].map(([op, count]) => (count > 1 ? `${op} (${count} nodes)` : op)).join(', ');
+  throw new PruneError('unsupported', `no gradient rule for ${listed}; choose a criterion without gradients`);
+}
+
+/** The nodes that the outputs depend on, in order, and the names they take from elsewhere. */
+function live(
+  nodes: readonly Node[],
+  outputs: readonly string[],
+  initializers: readonly Tensor[],
+): { nodes: Node[]; free: Set<string> } {
+  const own = new Set(nodes.flatMap((node) => node.outputs));
+  for (const { name } of initializers) own.add(name);
+  const needed = new Set(outputs);
+  const free = new Set<string>();
+  const kept: Node[] = [];
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i]!;
+    if (!node.outputs.some((name) => needed.has(name))) continue;
+    kept.push(node);
+    for (const name of node.inputs) {
+      if (own.has(name)) needed.add(name);
+      else if (name) free.add(name);
+    }
+  }
+  return { nodes: kept.reverse(), free };
+}
+
+/** What no value of the graph begins with. */
+function freePrefix({ nodes, inputs, initializers }: Graph): string {
+  const names = [...nodes.flatMap((node) => node.outputs), ...inputs.map(({ name }) => name), ...initializers.map(({ name }) => name)]; // prettier-ignore
+  let prefix = 'gradient/';
+  while (names.some((name) => name.startsWith(prefix))) prefix = `_${prefix}`;
+  return prefix;
+}
+
+function tensorInfo(
+  name: string,
+  dtype: DataType,
+  shape: readonly (number | undefined)[] | undefined,
+): ValueInfo {
+  const dims = shape?.map((value) => ({ value, denotation: '' }));
+  return { name, docString: '', type: { kind: 'tensor', dtype, shape: dims, denotation: '' } };
+}
+
+function backwardModel(
+  nodes: readonly Node[],
+  inputs: readonly ValueInfo[],
+  outputs: readonly string[],
+  initializers: readonly Tensor[],
+): Model {
+  return {
+    irVersion: 8,
+    opsets: new Map([['', backwardOpset]]),
+    opsetImports: [{ domain: '', version: backwardOpset }],
+    producerName: 'onnx-prune',
+    producerVersion: '',
+    domain: '',
+    modelVersion: 0n,
+    docString: '',
+    metadata: [],
+    functions: [],
+    trainingInfo: [],
+    graph: {
+      name: 'gradients',
+      docString: '',
+      nodes,
+      initializers,
+      sparseInitializers: [],
+      inputs,
+      outputs: outputs.map((name) => ({ name, docString: '', type: undefined })),
+      valueInfos: [],
+      quantizationAnnotations: [],
+    },
+  };
+}
