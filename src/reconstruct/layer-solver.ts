@@ -1,0 +1,221 @@
+import type { AxisAnalysis } from '../axes/couple.js';
+import type { MatrixProduct } from '../linear/product.js';
+import { isFloat } from '../onnx/data-type.js';
+import type { Tensor } from '../onnx/tensor.js';
+import {
+  encodeFloats,
+  floatsOf,
+  floatTensor,
+  withBytes,
+  type Floats,
+  type FloatType,
+} from '../onnx/values.js';
+import { integerBelow, randomGenerator } from '../random/random.js';
+import type { Projection } from '../rewrite/projection.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { convGeometry } from '../statistics/geometry.js';
+import { MomentSession, type MomentSpec } from '../statistics/layer-moments.js';
+import { SecondMoments } from '../statistics/second-moments.js';
+import type { DataType } from '../onnx/data-type.js';
+import type { BiasSink } from './bias.js';
+import { forEachKept, keptColumns, type KeptPart, type Layer } from './layer.js';
+import { keyOf, type Schedule, type Stop } from './schedule.js';
+import { solveLayer, type Solution } from './solve.js';
+import type { Activations } from './sweep.js';
+
+/** What became of one layer. */
+export interface LayerOutcome {
+  readonly node: string;
+  /** Squared error of the layer's output as a share of its variance: with the remaining weights as they were, and now. */
+  readonly before: number;
+  readonly after: number;
+  /** Damping used; larger than asked for where the inputs' moments were not positive definite. */
+  readonly damping: number;
+  /** Rows it was solved on. */
+  readonly rows: number;
+}
+
+interface Context {
+  readonly analysis: AxisAnalysis;
+  readonly projection: Projection;
+  readonly runtime: Runtime;
+  readonly product: MatrixProduct;
+  /** Receives the new constants. */
+  readonly weights: Map<number, Map<number, Tensor>>;
+  readonly damping: number;
+  readonly maxRows: number;
+  readonly seed: number;
+  readonly shortcuts: boolean;
+}
+
+/** Takes the moments of one layer after the other, solves and writes its new weights. */
+export class LayerSolver {
+  constructor(private readonly context: Context) {}
+
+  async solve({ layer, hasShortcut }: Stop, plan: Schedule, activations: Activations): Promise<LayerOutcome> {
+    const kept = this.keptPart(layer);
+    const x = activations.get(keyOf(plan.differing, layer.x, true))!;
+    const y = activations.get(layer.y)!;
+    const gain = layer.shortcut?.gain;
+    const { value } = hasShortcut && this.context.shortcuts ? layer.shortcut! : { value: undefined };
+    const shortcut =
+      value === undefined
+        ? undefined
+        : ([activations.get(value)!, activations.get(keyOf(plan.differing, value, true))!] as const);
+    const spec = this.specOf(layer, kept, x[0]!.dims, y[0]!.type, shortcut && scaleOf(layer, gain));
+    const moments = new SecondMoments(spec.groups, keptColumns(layer, kept), spec.outputs);
+    const session = await MomentSession.open(this.context.runtime, spec);
+    try {
+      for (let batch = 0; batch < x.length; batch++) {
+        const pair = shortcut && ([shortcut[0][batch]!, shortcut[1][batch]!] as const);
+        await session.add(moments, x[batch]!, y[batch]!, pair, this.drawer(layer, x, batch));
+      }
+    } finally {
+      await session.release();
+    }
+    return this.apply(layer, kept, moments);
+  }
+
+  private keptPart(layer: Layer): KeptPart {
+    const { analysis, projection } = this.context;
+    const axes = analysis.parameters.find(
+      ({ node, input }) => node === layer.node && input === layer.weightInput,
+    )!.axes;
+    const { rows, inputs } = layer.layout;
+    const keptRows = projection.kept(axes[layer.outputAxis]!) ?? range(rows);
+    const size = rows / layer.groups;
+    const byGroup = new Map<number, number[]>();
+    for (const row of keptRows) {
+      const group = Math.floor(row / size);
+      const list = byGroup.get(group);
+      if (list) list.push(row);
+      else byGroup.set(group, [row]);
+    }
+    return {
+      rows: [...byGroup.values()].map((list) => Int32Array.from(list)),
+      inputs: projection.kept(axes[layer.inputAxis]!) ?? range(inputs),
+    };
+  }
+
+  private specOf(
+    layer: Layer,
+    kept: KeptPart,
+    xDims: readonly number[],
+    dtype: DataType,
+    shortcut: Float32Array | undefined,
+  ): MomentSpec {
+    const { layout, groups, weight, transposed } = layer;
+    const node = this.context.analysis.model.graph.nodes[layer.node]!;
+    const size = layout.rows / groups;
+    const channels = kept.rows.flatMap((rows) => {
+      const group = Math.floor(rows[0]! / size);
+      return Array.from(kept.inputs, (input) => group * layout.inputs + input);
+    });
+    const outputs = kept.rows.flatMap((rows) => [...rows]);
+    const all = layout.inputs * groups;
+    return {
+      source:
+        layer.kind === 'conv'
+          ? { kind: 'conv', geometry: convGeometry(node, weight.tensor.dims.slice(2), xDims.slice(2)) }
+          : { kind: 'linear', columns: layout.inputs, outputs: layout.rows, transposed },
+      xDtype: dtype,
+      yDtype: dtype,
+      groups: kept.rows.length,
+      inputs: kept.inputs.length,
+      outputs: kept.rows[0]!.length,
+      keptInputs: channels.length < all ? Int32Array.from(channels) : undefined,
+      keptOutputs: outputs.length < layout.rows ? Int32Array.from(outputs) : undefined,
+      shortcut,
+    };
+  }
+
+  /** Draws rows of a batch: the same share of every batch, without repetition, in order. */
+  private drawer(
+    layer: Layer,
+    x: Activations extends ReadonlyMap<string, infer T> ? T : never,
+    batch: number,
+  ): (count: number) => Int32Array {
+    const { maxRows, seed } = this.context;
+    const examples = layer.kind === 'conv' ? x.reduce((sum, { dims }) => sum + dims[0]!, 0) : x.length;
+    const share = Math.ceil(maxRows / examples);
+    return (count) => draw(count, share, `${seed}:${layer.name}:${batch}`);
+  }
+
+  private async apply(layer: Layer, kept: KeptPart, moments: SecondMoments): Promise<LayerOutcome> {
+    const { damping, product } = this.context;
+    const { alpha, bias: sink } = layer;
+    const weight = layer.weight.tensor;
+    const values = floatsOf(weight);
+    const matrix = new Float64Array(moments.groups * moments.outputs * moments.inputs);
+    forEachKept(layer, kept, (inWeight, inMatrix) => (matrix[inMatrix] = alpha * values[inWeight]!));
+    const old = sink?.tensor && floatsOf(sink.tensor);
+    const rows = kept.rows.flatMap((list) => [...list]);
+    const bias = Float64Array.from(rows, (row) => (sink?.kind === 'own' ? sink.factor * old![row]! : 0));
+    const solution = await solveLayer(moments, matrix, bias, {
+      damping,
+      centred: sink !== undefined,
+      product,
+    });
+    // Zero where channels go: the masked model reads this weight in place of its masked one.
+    const solved = new Float64Array(values.length);
+    forEachKept(layer, kept, (inWeight, inMatrix) => (solved[inWeight] = solution.matrix[inMatrix]! / alpha));
+    this.write(layer.node, layer.weightInput, withFloats(weight, solved));
+    if (sink) this.writeBias(layer, sink, rows, solution, old);
+    const { before, after } = solution;
+    return { node: layer.name, before, after, damping: solution.damping, rows: moments.rows };
+  }
+
+  private writeBias(
+    layer: Layer,
+    sink: BiasSink,
+    rows: readonly number[],
+    { offset }: Solution,
+    old: Floats | undefined,
+  ): void {
+    const values = old?.slice() ?? new Float64Array(layer.layout.rows);
+    rows.forEach((row, i) => {
+      const shift = offset[i]!;
+      if (sink.kind === 'own' || sink.kind === 'created') values[row] = shift / sink.factor;
+      else values[row]! += sink.kind === 'add' ? shift : -shift;
+    });
+    const { dtype } = layer.weight.tensor;
+    const tensor = sink.tensor
+      ? withFloats(sink.tensor, values)
+      : floatTensor('', values, [values.length], dtype as FloatType);
+    this.write(sink.node, sink.input, tensor);
+  }
+
+  private write(node: number, input: number, tensor: Tensor): void {
+    const { weights } = this.context;
+    const changes = weights.get(node);
+    if (changes) changes.set(input, tensor);
+    else weights.set(node, new Map([[input, tensor]]));
+  }
+}
+
+function withFloats(tensor: Tensor, values: Floats): Tensor {
+  if (!isFloat(tensor.dtype)) return tensor;
+  return withBytes(tensor, encodeFloats(values, tensor.dtype as FloatType));
+}
+
+/** What one unit of the shortcut's error is worth at the layer's own output; 0 where it can't be made up for. */
+function scaleOf({ layout }: Layer, gain: Float64Array | undefined): Float32Array {
+  const scale = new Float32Array(layout.rows).fill(1);
+  if (gain) for (let r = 0; r < scale.length; r++) scale[r] = Math.abs(gain[r]!) < 1e-4 ? 0 : 1 / gain[r]!;
+  return scale;
+}
+
+function range(count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => i);
+}
+
+function draw(count: number, wanted: number, seed: string): Int32Array {
+  const all = range(count);
+  if (wanted >= count) return all;
+  const random = randomGenerator(seed);
+  for (let i = 0; i < wanted; i++) {
+    const other = i + integerBelow(count - i, random);
+    [all[i], all[other]] = [all[other]!, all[i]!];
+  }
+  return all.subarray(0, wanted).sort();
+}

@@ -1,0 +1,111 @@
+import type { ParameterSource } from '../axes/parameters.js';
+import { floatAttribute, intAttribute } from '../onnx/attributes.js';
+import { isFloat } from '../onnx/data-type.js';
+import type { Node } from '../onnx/model.js';
+import type { BiasSink } from './bias.js';
+
+/** Where the entries of a layer's matrix lie in its weight: at row · r + input · i + entry · e. */
+export interface WeightLayout {
+  readonly rows: number;
+  /** Input channels that one row reads: those of its group. */
+  readonly inputs: number;
+  /** Kernel entries. */
+  readonly entries: number;
+  readonly rowStride: number;
+  readonly inputStride: number;
+}
+
+/** A node that multiplies an activation by a weight: what reconstruction solves for. */
+export interface Layer {
+  /** Index in the dense graph. */
+  readonly node: number;
+  readonly name: string;
+  readonly kind: 'conv' | 'linear';
+  readonly x: string;
+  readonly y: string;
+  readonly weightInput: number;
+  readonly weight: ParameterSource;
+  readonly layout: WeightLayout;
+  /** Axis of the weight that is contracted, and the one that makes outputs. */
+  readonly inputAxis: number;
+  readonly outputAxis: number;
+  readonly groups: number;
+  /** `transA` of Gemm. */
+  readonly transposed: boolean;
+  /** y = alpha · (x W) + beta · bias */
+  readonly alpha: number;
+  readonly bias: BiasSink | undefined;
+}
+
+/** What a node would be as a layer, without its bias; a reason if it can't be one, undefined if it is something else. */
+export function layerShape(
+  node: Node,
+  sources: ReadonlyMap<string, ParameterSource>,
+): Omit<Layer, 'node' | 'name' | 'bias'> | string | undefined {
+  if (node.domain !== '' || !['Conv', 'Gemm', 'MatMul'].includes(node.opType)) return undefined;
+  const [x = '', weightName = ''] = node.inputs;
+  const weight = sources.get(weightName);
+  if (sources.has(x)) return weight ? undefined : 'its weight is the left factor';
+  if (!weight) return undefined;
+  const { dims, dtype } = weight.tensor;
+  if (!isFloat(dtype)) return `its weight is of type ${dtype}`;
+  const base = { x, y: node.outputs[0]!, weightInput: 1, weight, transposed: false, alpha: 1 };
+  if (node.opType === 'Conv') {
+    const [rows = 1, inputs = 1, ...kernel] = dims;
+    const entries = kernel.reduce((a, b) => a * b, 1);
+    return {
+      ...base,
+      kind: 'conv',
+      layout: { rows, inputs, entries, rowStride: inputs * entries, inputStride: entries },
+      inputAxis: 1,
+      outputAxis: 0,
+      groups: intAttribute(node, 'group', 1),
+    };
+  }
+  if (dims.length !== 2) return `its weight has rank ${dims.length}`;
+  const byRow = node.opType === 'Gemm' && intAttribute(node, 'transB', 0) === 1;
+  const [rows, inputs] = byRow ? [dims[0]!, dims[1]!] : [dims[1]!, dims[0]!];
+  return {
+    ...base,
+    kind: 'linear',
+    layout: {
+      rows,
+      inputs,
+      entries: 1,
+      rowStride: byRow ? inputs : 1,
+      inputStride: byRow ? 1 : rows,
+    },
+    inputAxis: byRow ? 1 : 0,
+    outputAxis: byRow ? 0 : 1,
+    groups: 1,
+    transposed: node.opType === 'Gemm' && intAttribute(node, 'transA', 0) === 1,
+    alpha: node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1,
+  };
+}
+
+/** Rows and input channels of a layer that a plan keeps. */
+export interface KeptPart {
+  /** Rows of the weight, by kept group; equally many in each. */
+  readonly rows: readonly Int32Array[];
+  /** Input channels within a group. */
+  readonly inputs: Int32Array;
+}
+
+/** Calls `visit` for every kept entry of the weight: its place in the file and in the matrix [groups, rows, (entry, input)]. */
+export function forEachKept(
+  { layout }: Layer,
+  { rows, inputs }: KeptPart,
+  visit: (inWeight: number, inMatrix: number) => void,
+): void {
+  const { entries, rowStride, inputStride } = layout;
+  let at = 0;
+  for (const group of rows)
+    for (const row of group)
+      for (let e = 0; e < entries; e++)
+        for (const input of inputs) visit(row * rowStride + input * inputStride + e, at++);
+}
+
+/** Number of columns of the kept matrix. */
+export function keptColumns({ layout }: Layer, { inputs }: KeptPart): number {
+  return layout.entries * inputs.length;
+}

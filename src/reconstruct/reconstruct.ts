@@ -1,0 +1,123 @@
+import type { AxisAnalysis } from '../axes/couple.js';
+import type { KeptMasks } from '../axes/project.js';
+import type { DataSource } from '../data/batch.js';
+import { throwIfAborted } from '../errors.js';
+import { runtimeProduct } from '../linear/product.js';
+import type { Model } from '../onnx/model.js';
+import type { Tensor } from '../onnx/tensor.js';
+import { Projection } from '../rewrite/projection.js';
+import type { Runtime } from '../runtime/runtime.js';
+import type { Shapes } from '../shapes/shapes.js';
+import { maskedModel } from '../verify/masked.js';
+import { findLayers } from './layers.js';
+import { LayerSolver, type LayerOutcome } from './layer-solver.js';
+import { schedule } from './schedule.js';
+import { sweep } from './sweep.js';
+import { withWeights } from './weight-edit.js';
+
+export interface ReconstructOptions {
+  /** λ as a share of the mean squared deviation of a layer's inputs. Default 0.001. */
+  readonly damping?: number | undefined;
+  /** Rows (positions of images, tokens) that a layer is solved on, at most; drawn at random. Default 80,000. */
+  readonly maxRows?: number | undefined;
+  /** Of the draw of rows. Default 0. */
+  readonly seed?: number | undefined;
+  /** Whether a layer also makes up for the error of the residual stream it is added to. Default true. */
+  readonly shortcuts?: boolean | undefined;
+}
+
+export interface ReconstructInput extends ReconstructOptions {
+  readonly analysis: AxisAnalysis;
+  /** What will be removed, as `keptMasks(plan)` gives it. */
+  readonly masks: KeptMasks;
+  /** The analysed model, with its dense weights. */
+  readonly model: Model;
+  readonly shapes: Shapes;
+  readonly runtime: Runtime;
+  /** Unlabelled calibration data; held in memory, one batch after the other. */
+  readonly data: DataSource;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number, detail: string) => void) | undefined;
+}
+
+export interface Reconstruction {
+  /** The dense model with other weights: the same nodes, but maybe biases where there were none. */
+  readonly model: Model;
+  readonly layers: readonly LayerOutcome[];
+  /** Layers with changed inputs that were left as they are, with the reason. */
+  readonly left: readonly { readonly node: string; readonly why: string }[];
+  /** Whether a layer was given a bias that it didn't have: an analysis of the dense model doesn't know of it. */
+  readonly addedBiases: boolean;
+}
+
+export const reconstructDefaults = { damping: 1e-3, maxRows: 80_000, seed: 0, shortcuts: true } as const;
+
+/**
+ * Gives the layers of a model the weights with which, once pruned, they come closest to what they compute in the dense
+ * model: joint least squares for each layer on the inputs that it keeps, as the pruned and already reconstructed
+ * layers before it give them, against the dense layer's output. Works on the masked dense model, so that the result is
+ * a dense model that is then sliced like any other.
+ * @throws PruneError `invalid-data` without examples, `runtime`, `aborted`.
+ */
+export async function reconstruct(input: ReconstructInput): Promise<Reconstruction> {
+  const { analysis, masks, model, shapes, runtime, data, signal } = input;
+  const options = {
+    damping: input.damping ?? reconstructDefaults.damping,
+    maxRows: input.maxRows ?? reconstructDefaults.maxRows,
+    seed: input.seed ?? reconstructDefaults.seed,
+    shortcuts: input.shortcuts ?? reconstructDefaults.shortcuts,
+  };
+  const projection = new Projection(analysis.system, masks);
+  const masked = maskedModel({
+    analysis,
+    projection,
+    model,
+    shapeOf: (value) => shapes.of(value),
+    dtypeOf: (value) => shapes.dtypeOf(value),
+  });
+  const { layers, left } = findLayers(model);
+  const unknown = new Set(shapes.unknownOps.map(({ node }) => node));
+  const opaque = model.graph.nodes.filter(({ name }, i) => unknown.has(name || `#${i}`));
+  const unrunnable = new Set(opaque.flatMap(({ outputs }) => outputs));
+  const plan = schedule(model, masked, layers, ({ outputs }) => outputs.some((name) => unrunnable.has(name)));
+  const total = plan.waves.reduce((sum, stops) => sum + stops.length, 0);
+  const outcomes: LayerOutcome[] = [];
+  const weights = new Map<number, Map<number, Tensor>>();
+  if (total > 0) {
+    const products = await runtimeProduct(runtime);
+    const solver = new LayerSolver({
+      analysis,
+      projection,
+      runtime,
+      product: products.product,
+      weights,
+      ...options,
+    });
+    try {
+      await sweep(plan, model, data, weights, runtime, signal, async (stops, activations) => {
+        for (const stop of stops) {
+          throwIfAborted(signal);
+          input.onProgress?.(outcomes.length, total, stop.layer.name);
+          outcomes.push(await solver.solve(stop, plan, activations));
+        }
+      });
+    } finally {
+      await products.release();
+    }
+  }
+  return {
+    model: withWeights(model, weights),
+    layers: outcomes,
+    left: [...left, ...plan.left],
+    addedBiases: hasAddedBiases(model, weights),
+  };
+}
+
+function hasAddedBiases(
+  { graph }: Model,
+  weights: ReadonlyMap<number, ReadonlyMap<number, Tensor>>,
+): boolean {
+  for (const [node, changes] of weights)
+    for (const input of changes.keys()) if (!graph.nodes[node]!.inputs[input]) return true;
+  return false;
+}

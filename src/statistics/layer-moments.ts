@@ -1,0 +1,259 @@
+import type { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-common';
+import { withAttribute } from '../onnx/attributes.js';
+import { encodeModel } from '../onnx/codec.js';
+import { dataTypeToNumber, type DataType } from '../onnx/data-type.js';
+import { graphModel } from '../onnx/graph-model.js';
+import type { Model, Node } from '../onnx/model.js';
+import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { floatTensor, integerTensor } from '../onnx/values.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { type ConvGeometry, windowTable } from './geometry.js';
+import type { SecondMoments } from './second-moments.js';
+
+/** Of which rows a layer's input consists: windows of a convolution, or all but the contracted axis. */
+export type RowSource =
+  | {
+      readonly kind: 'conv';
+      readonly geometry: ConvGeometry;
+    }
+  | {
+      readonly kind: 'linear';
+      /** Contracted columns of the whole input, and outputs. */
+      readonly columns: number;
+      readonly outputs: number;
+      /** The contracted axis comes first (`transA` of Gemm). */
+      readonly transposed: boolean;
+    };
+
+/** What moments are taken of. Columns of a convolution are ordered (kernel entry, input channel). */
+export interface MomentSpec {
+  readonly source: RowSource;
+  readonly xDtype: DataType;
+  readonly yDtype: DataType;
+  /** After selection; inputs (channels) and outputs of one group. */
+  readonly groups: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Positions that are looked at, on the channel axis (or the contracted one); undefined: all. */
+  readonly keptInputs: Int32Array | undefined;
+  readonly keptOutputs: Int32Array | undefined;
+  /** Adds (a − b) · scale to y, for two more values: scale by output channel. */
+  readonly shortcut: Float32Array | undefined;
+}
+
+/** Summarises batches of a layer's input and wanted output in onnxruntime. */
+export class MomentSession {
+  private constructor(
+    private readonly runtime: Runtime,
+    private readonly spec: MomentSpec,
+    private readonly session: InferenceSession,
+  ) {}
+
+  static async open(runtime: Runtime, spec: MomentSpec): Promise<MomentSession> {
+    return new MomentSession(runtime, spec, await runtime.load(encodeModel(momentModel(spec))));
+  }
+
+  /**
+   * Adds one batch.
+   * @param draw which of `count` rows (positions of each image) to look at
+   */
+  async add(
+    moments: SecondMoments,
+    x: RuntimeTensor,
+    y: RuntimeTensor,
+    shortcut: readonly [RuntimeTensor, RuntimeTensor] | undefined,
+    draw: (count: number) => Int32Array,
+  ): Promise<void> {
+    const { runtime, spec } = this;
+    const feeds: Record<string, RuntimeTensor> = { x, y };
+    if (shortcut) [feeds['a'], feeds['b']] = shortcut;
+    const { source } = spec;
+    const images = source.kind === 'conv' ? x.dims[0]! : 1;
+    const count =
+      source.kind === 'conv' ? elementCount(y.dims.slice(2)) : elementCount(x.dims) / source.columns;
+    const positions = draw(count);
+    feeds['positions'] = runtime.tensor('int64', BigInt64Array.from(positions, BigInt), [positions.length]);
+    if (source.kind === 'conv') {
+      const table = windowTable(source.geometry, x.dims.slice(2), y.dims.slice(2), positions);
+      feeds['windows'] = runtime.tensor('int64', table, [positions.length, table.length / positions.length]);
+    }
+    const found = await this.session.run(feeds);
+    const of = (name: string): Float32Array => found[name]!.data as Float32Array;
+    moments.add({
+      rows: images * positions.length,
+      xMean: of('xMean'),
+      yMean: of('yMean'),
+      xx: of('xx'),
+      yx: of('yx'),
+      yy: of('yy'),
+    });
+  }
+
+  release(): Promise<void> {
+    return this.session.release();
+  }
+}
+
+function momentModel(spec: MomentSpec): Model {
+  const { source } = spec;
+  const build = new Builder();
+  const isConv = source.kind === 'conv';
+  const rank = isConv ? source.geometry.kernel.length + 2 : undefined;
+  let y = build.float('y', spec.yDtype);
+  if (spec.shortcut) {
+    const dims = isConv
+      ? [spec.shortcut.length, ...source.geometry.kernel.map(() => 1)]
+      : [spec.shortcut.length];
+    const gap = build.op('Sub', [build.float('a', spec.yDtype), build.float('b', spec.yDtype)]);
+    y = build.op('Add', [
+      y,
+      build.op('Mul', [gap, build.constant(floatTensor('scale', spec.shortcut, dims))]),
+    ]);
+  }
+  const x = build.float('x', spec.xDtype);
+  const rows = isConv ? convRows(build, spec, source, x, y) : linearRows(build, spec, source, x, y);
+  const xc = build.centre(rows.x, 'xMean');
+  const yc = build.centre(rows.y, 'yMean');
+  build.op('MatMul', [build.transpose(xc, [0, 2, 1]), xc], 'xx');
+  build.op('MatMul', [build.transpose(yc, [0, 2, 1]), xc], 'yx');
+  build.reduce('ReduceSumSquare', yc, 'yy');
+  const inputs: [string, DataType, number | undefined][] = [
+    ['x', spec.xDtype, rank],
+    ['y', spec.yDtype, rank],
+    ['positions', 'int64', 1],
+  ];
+  if (spec.shortcut) inputs.push(['a', spec.yDtype, rank], ['b', spec.yDtype, rank]);
+  if (isConv) inputs.push(['windows', 'int64', 2]);
+  return graphModel({
+    nodes: build.nodes,
+    inputs,
+    outputs: ['xMean', 'yMean', 'xx', 'yx', 'yy'],
+    initializers: build.initializers,
+  });
+}
+
+interface Rows {
+  /** [groups, rows, inputs] and [groups, rows, outputs] */
+  readonly x: string;
+  readonly y: string;
+}
+
+function convRows(
+  build: Builder,
+  spec: MomentSpec,
+  { geometry }: Extract<RowSource, { kind: 'conv' }>,
+  x: string,
+  y: string,
+): Rows {
+  const { groups, inputs } = spec;
+  const pads = [0, 0, ...geometry.pads.map(([begin]) => begin), 0, 0, ...geometry.pads.map(([, end]) => end)];
+  const entries = geometry.kernel.reduce((a, b) => a * b, 1);
+  let image = build.gather(x, spec.keptInputs, 1);
+  if (pads.some((pad) => pad > 0)) image = build.op('Pad', [image, build.integers(pads)]);
+  // Channels last, so that a window's entry is one run of channels.
+  const flat = build.transpose(build.reshape(image, [0, 0, -1]), [0, 2, 1]);
+  const windows = build.op('Gather', [flat, 'windows'], undefined, [['axis', 1n]]);
+  const outputs = build.transpose(build.reshape(build.gather(y, spec.keptOutputs, 1), [0, 0, -1]), [0, 2, 1]);
+  const drawn = build.op('Gather', [outputs, 'positions'], undefined, [['axis', 1n]]);
+  const columns = entries * inputs;
+  if (groups === 1)
+    return { x: build.reshape(windows, [1, -1, columns]), y: build.reshape(drawn, [1, -1, spec.outputs]) };
+  const split = build.reshape(windows, [-1, entries, groups, inputs]);
+  return {
+    x: build.reshape(build.transpose(split, [2, 0, 1, 3]), [groups, -1, columns]),
+    y: build.transpose(build.reshape(drawn, [-1, groups, spec.outputs]), [1, 0, 2]),
+  };
+}
+
+function linearRows(
+  build: Builder,
+  spec: MomentSpec,
+  { columns, outputs, transposed }: Extract<RowSource, { kind: 'linear' }>,
+  x: string,
+  y: string,
+): Rows {
+  const drawn = (value: string): string =>
+    build.op('Gather', [value, 'positions'], undefined, [['axis', 0n]]);
+  const inputs = build.reshape(transposed ? build.transpose(x, [1, 0]) : x, [-1, columns]);
+  const wanted = build.reshape(y, [-1, outputs]);
+  return {
+    x: build.unsqueeze(build.gather(drawn(inputs), spec.keptInputs, 1)),
+    y: build.unsqueeze(build.gather(drawn(wanted), spec.keptOutputs, 1)),
+  };
+}
+
+/** Makes nodes of a moment graph; every method returns the name of what it makes. */
+class Builder {
+  readonly nodes: Node[] = [];
+  readonly initializers: Tensor[] = [];
+  private count = 0;
+
+  op(
+    opType: string,
+    inputs: readonly string[],
+    output = `v${this.count++}`,
+    attributes: readonly (readonly [string, bigint | readonly bigint[]])[] = [],
+  ): string {
+    let node: Node = {
+      name: '',
+      opType,
+      domain: '',
+      inputs,
+      outputs: [output],
+      attributes: new Map(),
+      docString: '',
+    };
+    for (const [name, value] of attributes)
+      node = withAttribute(
+        node,
+        name,
+        typeof value === 'bigint' ? { type: 'int', value } : { type: 'ints', value },
+      );
+    this.nodes.push(node);
+    return output;
+  }
+
+  constant(tensor: Tensor): string {
+    const name = `c${this.count++}`;
+    this.initializers.push({ ...tensor, name });
+    return name;
+  }
+
+  integers(values: readonly number[]): string {
+    return this.constant(integerTensor('', values));
+  }
+
+  float(value: string, dtype: DataType): string {
+    if (dtype === 'float32') return value;
+    return this.op('Cast', [value], undefined, [['to', BigInt(dataTypeToNumber('float32'))]]);
+  }
+
+  gather(value: string, indices: Int32Array | undefined, axis: number): string {
+    if (!indices) return value;
+    return this.op('Gather', [value, this.integers([...indices])], undefined, [['axis', BigInt(axis)]]);
+  }
+
+  reshape(value: string, shape: readonly number[]): string {
+    return this.op('Reshape', [value, this.integers(shape)]);
+  }
+
+  transpose(value: string, order: readonly number[]): string {
+    return this.op('Transpose', [value], undefined, [['perm', order.map(BigInt)]]);
+  }
+
+  unsqueeze(value: string): string {
+    return this.op('Unsqueeze', [value, this.integers([0])]);
+  }
+
+  /** The value less its mean over rows, which is output under a name. */
+  centre(value: string, mean: string): string {
+    return this.op('Sub', [value, this.reduce('ReduceMean', value, mean)]);
+  }
+
+  reduce(opType: 'ReduceMean' | 'ReduceSumSquare', value: string, output: string): string {
+    return this.op(opType, [value], output, [
+      ['axes', [1n]],
+      ['keepdims', 1n],
+    ]);
+  }
+}
