@@ -23,7 +23,8 @@ export const deadBelow = 1e-6;
  */
 export const cancellation = 1e-2;
 
-const bounded = new Set(['Sigmoid', 'HardSigmoid', 'Softmax', 'Tanh', 'Erf']);
+/** Functions with values up to 1. */
+export const bounded: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Softmax', 'Tanh', 'Erf']);
 const moving = new Set(
   `Identity Reshape Flatten Squeeze Unsqueeze Transpose Expand Concat Split Slice Gather Cast`.split(' '),
 );
