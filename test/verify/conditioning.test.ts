@@ -58,8 +58,8 @@ async function changes(names: readonly string[]): Promise<number[]> {
 it('moves values by roundings, and what is ill-conditioned visibly', async () => {
   const [sigmoid, rest, huge] = await changes(['s', 'rest', 'huge']);
   expect(sigmoid).toBeGreaterThan(1e-7);
-  expect(sigmoid).toBeLessThan(1e-6);
-  expect(rest).toBeLessThan(1e-6);
+  expect(sigmoid).toBeLessThan(1e-5);
+  expect(rest).toBeLessThan(1e-5);
   expect(huge).toBeGreaterThan(0.1);
 });
 
