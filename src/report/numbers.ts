@@ -47,6 +47,8 @@ function withPrefix(value: number, units: readonly string[]): string {
 /** Three significant digits, without an exponent. */
 function significant(value: number): string {
   if (!Number.isFinite(value)) return String(value);
-  const magnitude = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
-  return value.toFixed(Math.min(6, Math.max(0, 2 - magnitude)));
+  // Rounded first: 0.9996 has three digits as 1.00.
+  const rounded = Number(value.toPrecision(3));
+  const magnitude = rounded === 0 ? 0 : Math.floor(Math.log10(Math.abs(rounded)));
+  return rounded.toFixed(Math.min(6, Math.max(0, 2 - magnitude)));
 }
