@@ -8,7 +8,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.js', '*.mjs'], defaultProject: 'test/tsconfig.json' },
+        projectService: { allowDefaultProject: ['*.js', '*.mjs', 'vitest.config.ts'], defaultProject: 'test/tsconfig.json' },
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -22,4 +22,10 @@ export default tseslint.config(
   },
   { files: ['src/cli/**', 'scripts/**'], rules: { 'no-console': 'off' } },
   { files: ['**/*.js', '**/*.mjs'], ...tseslint.configs.disableTypeChecked },
+  {
+    files: ['scripts/**/*.mjs'],
+    languageOptions: {
+      globals: { console: 'readonly', performance: 'readonly', process: 'readonly', URL: 'readonly' },
+    },
+  },
 );

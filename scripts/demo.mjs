@@ -1,4 +1,3 @@
-/* global console, process */
 // The main job on real data: prunes a trained classifier at several ratios, proves each result, and measures what it
 // cost and what it gained on the 10,000 test images of Fashion-MNIST. `npm run demo [MODEL]`
 import { bench, evaluate, loadModel, prune } from 'onnx-prune';

@@ -28,6 +28,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   evaluate: ['runtime', 'data'],
   verify: ['rewrite', 'runtime', 'data'],
   bench: ['runtime'],
+  latency: ['bench', 'cost'],
 };
 
 /** Types of the public API. They may name any engine type, and no room may import them. */
