@@ -25,7 +25,9 @@ export type ModelSource = Model | Uint8Array | string | URL;
 export type Data = DataSource | DataOptions | string;
 
 /** Options of `prune`: exactly one of `ratio`, `budget` and `plan`. */
-export interface PruneSettings extends Omit<PruneOptions, 'verifyData'> {
+export interface PruneSettings extends Omit<PruneOptions, 'data' | 'verifyData'> {
+  /** Calibration data: examples like those the model will see, without labels. */
+  readonly data?: Data | undefined;
   /** Its first batch is compared too, besides random inputs. */
   readonly verifyData?: Data | undefined;
 }
@@ -119,16 +121,18 @@ export async function prune(model: ModelSource, options: PruneSettings): Promise
     runtimeOf(options),
   ]);
   checkInputs(loaded, options.shapes);
-  const { verifyData, ...rest } = options;
-  const data = verifyData === undefined ? undefined : await openData(verifyData, loaded);
-  const result = await prunePipeline(loaded, { ...rest, runtime, ...(data && { verifyData: data }) });
+  const open = async (data: Data | undefined): Promise<DataSource | undefined> =>
+    data === undefined ? undefined : openData(data, loaded);
+  const [data, verifyData] = [await open(options.data), await open(options.verifyData)];
+  const result = await prunePipeline(loaded, { ...options, runtime, data, verifyData });
   checkOps(result.analysis);
   return result;
 }
 
 /**
  * Proves again that a pruned model computes what the dense one does with the channels of a plan masked. A failed proof
- * is a report with `passed: false`.
+ * is a report with `passed: false`. Where the plan says that weights were reconstructed, only shapes are compared:
+ * values were when it was pruned.
  * @throws PruneError `invalid-option` for a plan of another model, `runtime`, and what `loadModel` throws.
  */
 export async function verify(
@@ -152,7 +156,8 @@ export async function verify(
     pruned: candidate,
     shapes,
     runtime,
-    level,
+    // Values can only be held against the weights that were sliced, and those are in no file.
+    level: hasChangedWeights(plan) ? 'shapes' : level,
     seed,
     signal,
     feeds: data === undefined ? undefined : await firstFeeds(await openData(data, model)),
@@ -207,6 +212,13 @@ export async function evaluate(model: ModelSource, options: EvaluateSettings): P
       onProgress &&
       (({ done, total = done }) => onProgress({ phase: 'evaluate', done, total, detail: 'examples' })),
   });
+}
+
+/** Whether a plan file says that the kept weights were reconstructed too. */
+function hasChangedWeights(plan: unknown): boolean {
+  return (
+    typeof plan === 'object' && plan !== null && 'weightsChanged' in plan && plan.weightsChanged === true
+  );
 }
 
 /** Largest number of elements a JavaScript array can hold, so the most that can be fed. */

@@ -14,7 +14,7 @@ export type { GroupSummary, Inspection } from './inspect.js';
 export { PruneError } from './errors.js';
 export type { PruneErrorCode } from './errors.js';
 export type { AnalyzeOptions, CommonOptions, Phase, Progress, PruneOptions, VerifyLevel } from './options.js';
-export type { Change, GroupOutcome, PruneReport, PruneResult } from './result.js';
+export type { Change, GroupOutcome, PruneReport, PruneResult, ReconstructionReport } from './result.js';
 export type { ProofFailure, ProofLevel, VerifyReport } from './verify/report.js';
 export type { Analysis } from './analyze.js';
 

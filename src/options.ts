@@ -2,11 +2,15 @@ import type { AxisRule } from './axes/rule.js';
 import type { CriterionSpec } from './criteria/resolve.js';
 import type { Aggregation, Normalization } from './criteria/scheme.js';
 import type { DataSource } from './data/batch.js';
+import type { ReconstructOptions } from './reconstruct/reconstruct.js';
+import type { LossSpec } from './gradients/losses.js';
 import type { Runtime } from './runtime/runtime.js';
+import type { Schedule } from './schedule/schedule.js';
 import type { SelectOptions } from './select/options.js';
 
 /** Steps of the pipeline, in order, as progress callbacks name them. */
-export type Phase = 'shapes' | 'axes' | 'score' | 'select' | 'rewrite' | 'verify' | 'bench' | 'evaluate';
+export type Phase =
+  'shapes' | 'axes' | 'score' | 'select' | 'reconstruct' | 'rewrite' | 'verify' | 'bench' | 'evaluate';
 
 export interface Progress {
   readonly phase: Phase;
@@ -48,6 +52,22 @@ export interface PruneOptions extends AnalyzeOptions, SelectionOptions {
   readonly aggregation?: Aggregation | undefined;
   /** Within a group. Default: the criterion's own, else `mean`. */
   readonly normalization?: Normalization | undefined;
+  /**
+   * Calibration data: examples like those the model will see; 1,024 are plenty. Criteria with gradients use labels if
+   * there are any. Held in memory for reconstruction, with some activations of each.
+   */
+  readonly data?: DataSource | undefined;
+  /**
+   * Solve for the remaining weights so that every layer comes as close as it can to the dense model's, on `data`.
+   * Default false (the command line reconstructs when it is given data).
+   */
+  readonly reconstruct?: boolean | ReconstructOptions | undefined;
+  /** What criteria with gradients differentiate, on `data`. Default: cross-entropy with labels, else with the model's own decisions. */
+  readonly loss?: LossSpec | undefined;
+  /** Remove in this many steps, scores taken anew after each. Default 1. */
+  readonly steps?: number | undefined;
+  /** How the share that is removed grows over the steps. Default `linear`. */
+  readonly schedule?: Schedule | undefined;
   /** Of random criteria and of the inputs of the proof. Default 0. */
   readonly seed?: number | undefined;
   /** How much of the surgery is proved. Default `outputs`. */

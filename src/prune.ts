@@ -1,20 +1,22 @@
 import { analyze, type Analysis } from './analyze.js';
 import { blockedBy, coverage } from './cost/coverage.js';
 import { resolveCriterion } from './criteria/resolve.js';
-import { scoreGroups } from './criteria/score.js';
 import type { Batch, DataSource } from './data/batch.js';
 import { PruneError, throwIfAborted } from './errors.js';
 import type { PruningGroup } from './groups/group.js';
+import { Importance } from './importance.js';
 import type { Model } from './onnx/model.js';
 import type { Tensor } from './onnx/tensor.js';
 import { rawTensor } from './onnx/values.js';
 import type { PruneOptions, VerifyLevel } from './options.js';
 import { planFromFile, planToFile } from './plan/file.js';
 import { keptCount, keptMasks, type Plan } from './plan/plan.js';
-import type { Change, GroupOutcome, PruneReport, PruneResult } from './result.js';
+import { reconstruct } from './reconstruct/reconstruct.js';
+import type { Change, GroupOutcome, PruneReport, PruneResult, ReconstructionReport } from './result.js';
 import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
 import { variedShapes } from './rewrite/vary.js';
 import type { Runtime } from './runtime/runtime.js';
+import { intersect, scheduleOf, targetAt } from './schedule/schedule.js';
 import { selectKnapsack } from './select/knapsack.js';
 import { select, type Selection } from './select/select.js';
 import type { VerifyReport } from './verify/report.js';
@@ -41,12 +43,16 @@ export async function prunePipeline(model: Model, options: Options): Promise<Pru
   Object.assign(milliseconds, analysis.timings);
 
   const choice = await timed('select', () => choose(analysis, options));
-  const rewritten = await timed('rewrite', () => rewrite(analysis, choice.plan, options));
+  const reconstruction = options.reconstruct
+    ? await timed('reconstruct', () => reconstructed(analysis, choice.plan, options))
+    : undefined;
+  const source = reconstruction?.source ?? { analysis, plan: choice.plan };
+  const rewritten = await timed('rewrite', () => rewrite(source, options));
   const level = options.verify ?? 'outputs';
   const proof =
     level === 'none'
       ? undefined
-      : await timed('verify', () => prove(analysis, choice.plan, rewritten.model, level, options));
+      : await timed('verify', () => prove(source, rewritten.model, level, options));
 
   return {
     model: rewritten.model,
@@ -54,11 +60,12 @@ export async function prunePipeline(model: Model, options: Options): Promise<Pru
     planFile: (sha256) =>
       planToFile(analysis.grouping, choice.plan, {
         sha256,
+        weightsChanged: reconstruction !== undefined,
         addedNodes: rewritten.nodes.added,
         removedNodes: rewritten.nodes.removed,
       }),
     analysis,
-    report: describe(analysis, choice, proof, milliseconds),
+    report: describe(analysis, choice, reconstruction?.report, proof, milliseconds),
   };
 }
 
@@ -75,35 +82,99 @@ function checkSource({ ratio, budget, plan }: Options): void {
   if (given !== 1) throw new PruneError('invalid-option', 'give exactly one of ratio, budget and plan');
 }
 
-async function choose({ grouping, cost }: Analysis, options: Options): Promise<Choice> {
+async function choose(analysis: Analysis, options: Options): Promise<Choice> {
+  const { grouping, cost } = analysis;
   if (options.plan !== undefined) return { plan: planFromFile(options.plan, grouping), notes: new Map() };
+  const { data, loss, aggregation, normalization, seed, signal, onProgress } = options;
+  const shares = scheduleOf(options.steps ?? 1, options.schedule);
   const criterion = resolveCriterion(options.criterion ?? 'magnitude');
-  const scores = scoreGroups(grouping, criterion, {
-    aggregation: options.aggregation,
-    normalization: options.normalization,
-    seed: options.seed,
-    signal: options.signal,
-    onGroup: (done, total) => options.onProgress?.({ phase: 'score', done, total }),
+  const progress = (detail?: string) => (done: number, total?: number) =>
+    onProgress?.({ phase: 'score', done, total: total ?? done, ...(detail !== undefined && { detail }) });
+  const importance = new Importance(analysis, {
+    ...{ criterion, data, loss, aggregation, normalization, seed, signal },
+    onGroup: progress(),
+    onBatch: progress('examples'),
   });
   const method = options.select === 'knapsack' ? selectKnapsack : select;
-  const selection = await method(grouping, cost, scores, options);
+  let plan: Plan = { kept: new Map() };
+  let selection: Selection | undefined;
+  try {
+    for (const share of shares) {
+      throwIfAborted(signal);
+      const scores = await importance.score(plan);
+      try {
+        selection = await method(grouping, cost, scores, targetAt(options, share, cost));
+      } catch (error) {
+        // The first steps may be smaller than one channel.
+        if (share < 1 && error instanceof PruneError && error.code === 'nothing-to-prune') continue;
+        throw error;
+      }
+      plan = intersect(selection.plan, plan);
+    }
+  } finally {
+    await importance.release();
+  }
+  if (!selection) throw new PruneError('internal', 'no step selected anything; report this');
+  selection = { ...selection, plan };
   const notes = new Map<PruningGroup, string>();
   for (const { group, reason } of selection.groups) if (reason !== undefined) notes.set(group, reason);
   return { plan: selection.plan, notes, selection };
 }
 
-function rewrite(
-  { model, axes, shapes, runtime }: Analysis,
+/** What is sliced: the dense model, or the same with other weights. */
+interface Source {
+  readonly analysis: Analysis;
+  readonly plan: Plan;
+  /** Default: that of the analysis. */
+  readonly model?: Model;
+}
+
+async function reconstructed(
+  analysis: Analysis,
   plan: Plan,
+  options: Options,
+): Promise<{ readonly source: Source; readonly report: ReconstructionReport }> {
+  const { data, seed, signal, onProgress } = options;
+  if (!data)
+    throw new PruneError(
+      'invalid-option',
+      'reconstruction needs calibration data; give data, or leave it out',
+    );
+  const { model, axes, shapes, runtime } = analysis;
+  const { layers, left, ...result } = await reconstruct({
+    seed,
+    ...(typeof options.reconstruct === 'object' && options.reconstruct),
+    analysis: axes,
+    masks: keptMasks(plan),
+    model,
+    shapes,
+    runtime,
+    data,
+    signal,
+    onProgress: (done, total, detail) => onProgress?.({ phase: 'reconstruct', done, total, detail }),
+  });
+  const report = { data: data.description, layers, left };
+  if (!result.addedBiases) return { source: { analysis, plan, model: result.model }, report };
+  // Groups keep their ids: a new bias shares its axis with the weight before it.
+  const again = await analyze(result.model, options);
+  const byId = new Map(again.grouping.groups.map((group) => [group.id, group]));
+  const kept = new Map([...plan.kept].map(([{ id }, indices]) => [byId.get(id)!, indices]));
+  return { source: { analysis: again, plan: { kept } }, report };
+}
+
+function rewrite(
+  { analysis, plan, model = analysis.model }: Source,
   { signal, onProgress }: Options,
 ): Promise<RewriteResult> {
+  const { axes, shapes, runtime } = analysis;
   onProgress?.({ phase: 'rewrite', done: 0, total: 1 });
   return rewriteModel({
     analysis: axes,
     masks: keptMasks(plan),
+    model,
     shapeOf: (value) => shapes.of(value),
     variedShapeOf: async () => {
-      const varied = await variedShapes(model, shapes, runtime, signal);
+      const varied = await variedShapes(analysis.model, shapes, runtime, signal);
       return varied && ((value) => varied.of(value));
     },
     runtime,
@@ -111,12 +182,12 @@ function rewrite(
 }
 
 async function prove(
-  { model, axes, shapes, runtime }: Analysis,
-  plan: Plan,
+  { analysis, plan, model = analysis.model }: Source,
   pruned: Model,
   level: Exclude<VerifyLevel, 'none'>,
   { seed = 0, signal, verifyData, onProgress }: Options,
 ): Promise<VerifyReport> {
+  const { axes, shapes, runtime } = analysis;
   const report = await verify({
     analysis: axes,
     masks: keptMasks(plan),
@@ -155,6 +226,7 @@ function tensorsOf(inputs: Batch['inputs']): Record<string, Tensor> {
 function describe(
   { grouping, cost, shapes }: Analysis,
   { plan, notes, selection }: Choice,
+  reconstruction: ReconstructionReport | undefined,
   verification: VerifyReport | undefined,
   timings: Readonly<Record<string, number>>,
 ): PruneReport {
@@ -178,6 +250,7 @@ function describe(
       withoutResidualStream: coverage(grouping, cost, { residualStream: false }),
     },
     hindrances: blockedBy(grouping, cost).slice(0, 10),
+    reconstruction,
     verification,
     warnings: shapes.unknownOps.map(
       ({ node, op }) => `onnxruntime doesn't know op ${op} of node '${node}'; it was left out of the proof`,

@@ -3,6 +3,7 @@ import type { Coverage, Hindrance } from './cost/coverage.js';
 import type { Model } from './onnx/model.js';
 import type { PlanFile } from './plan/file.js';
 import type { Plan } from './plan/plan.js';
+import type { LayerOutcome } from './reconstruct/layer-solver.js';
 import type { BudgetOutcome } from './select/budget.js';
 import type { KnapsackOutcome } from './select/select.js';
 import type { VerifyReport } from './verify/report.js';
@@ -22,6 +23,16 @@ export interface GroupOutcome {
   readonly note: string | undefined;
 }
 
+/** How near the layers came to the dense model's. */
+export interface ReconstructionReport {
+  /** What it was done on. */
+  readonly data: string;
+  /** In the order in which they were solved. */
+  readonly layers: readonly LayerOutcome[];
+  /** Layers that were left as they are, with the reason. */
+  readonly left: readonly { readonly node: string; readonly why: string }[];
+}
+
 /** What `prune` did, without the model: JSON-ready. */
 export interface PruneReport {
   readonly groups: readonly GroupOutcome[];
@@ -36,6 +47,8 @@ export interface PruneReport {
   readonly coverage: { readonly all: Coverage; readonly withoutResidualStream: Coverage };
   /** What blocked the rest, the costliest first. */
   readonly hindrances: readonly Hindrance[];
+  /** Undefined where weights were only sliced. */
+  readonly reconstruction: ReconstructionReport | undefined;
   readonly verification: VerifyReport | undefined;
   readonly warnings: readonly string[];
   /** Milliseconds by phase. */

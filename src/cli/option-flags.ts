@@ -1,6 +1,7 @@
 import type { BenchSettings, EvaluateSettings, PruneSettings, VerifySettings } from '../api.js';
 import type { CriterionName } from '../criteria/resolve.js';
 import type { DataOptions } from '../data/options.js';
+import type { LossName } from '../gradients/losses.js';
 import type { AnalyzeOptions, CommonOptions } from '../options.js';
 import { apiOnly, type Flags } from './flags.js';
 import { budget, dataSource, jsonFile } from './file-values.js';
@@ -34,7 +35,13 @@ const dataGroup = 'Data:';
 const measurement = 'Measurement:';
 
 const ratio = number({ min: 0, below: 1 });
-const criteria = ['magnitude', 'l1', 'l2', 'bn-scale', 'lamp', 'fpgm', 'random'] as const;
+// prettier-ignore
+const criteria = [
+  'magnitude', 'l1', 'l2', 'bn-scale', 'lamp', 'fpgm', 'random', 'taylor', 'taylor-abs', 'taylor-gate', 'snip',
+  'fisher', 'grasp', 'crop', 'flap', 'activation',
+] as const;
+const lossNames = ['cross-entropy', 'pseudo-labels', 'squared-norm', 'kl', 'mse', 'output'] as const;
+lossNames satisfies readonly LossName[];
 // Names the list lacks would be unreachable from the command line.
 criteria satisfies readonly CriterionName[];
 
@@ -128,7 +135,7 @@ export const pruneFlags = {
   criterion: {
     flags: '--criterion <name>',
     group: ranking,
-    help: `importance of a channel: ${criteria.join(', ')} (default: magnitude)`,
+    help: `importance of a channel: ${criteria.join(', ')}; from taylor on measured on --data (default: magnitude)`,
     value: choice(...criteria),
   },
   aggregation: {
@@ -198,6 +205,37 @@ export const pruneFlags = {
     group: proof,
     help: 'prove it on the first batch of this data too; see Data',
     value: dataSource,
+  },
+  data: {
+    flags: '--data <path>',
+    group: dataGroup,
+    help: 'examples to score and reconstruct on (at most 1024, shuffled, unless --limit and --draw say otherwise) and to evaluate both models on: .npz, .npy, IDX, CIFAR, a folder of images, or random',
+    value: dataSource,
+  },
+  reconstruct: {
+    flags: '--reconstruct',
+    group: dataGroup,
+    help: 'solve for the remaining weights on the data (default where there is data)',
+    value: toggle,
+    negated: { flags: '--no-reconstruct', help: 'slice weights and change nothing else', value: false },
+  },
+  loss: {
+    flags: '--loss <name>',
+    group: ranking,
+    help: `what gradients are taken of: ${lossNames.join(', ')} (default: cross-entropy with labels, else pseudo-labels)`,
+    value: choice(...lossNames),
+  },
+  steps: {
+    flags: '--steps <count>',
+    group: ranking,
+    help: 'remove in this many steps, scores taken anew after each (default: 1)',
+    value: integer(1),
+  },
+  schedule: {
+    flags: '--schedule <curve>',
+    group: ranking,
+    help: 'how the share grows over the steps: linear, cubic (default: linear)',
+    value: choice('linear', 'cubic'),
   },
   seed,
 } as const satisfies Flags<PruneSettings>;

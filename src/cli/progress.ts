@@ -6,6 +6,7 @@ const labels: Readonly<Record<Progress['phase'], string>> = {
   axes: 'relating axes',
   score: 'scoring channels',
   select: 'selecting channels',
+  reconstruct: 'reconstructing layers',
   rewrite: 'rewriting the model',
   verify: 'proving it',
   bench: 'measuring',

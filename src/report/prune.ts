@@ -1,6 +1,6 @@
 import type { BenchResult } from '../bench/result.js';
 import type { EvaluateResult } from '../evaluate/evaluate.js';
-import type { Change, GroupOutcome, PruneReport } from '../result.js';
+import type { Change, GroupOutcome, PruneReport, ReconstructionReport } from '../result.js';
 import type { BudgetOutcome } from '../select/budget.js';
 import type { KnapsackOutcome } from '../select/select.js';
 import type { VerifyReport } from '../verify/report.js';
@@ -36,6 +36,9 @@ export function pruneText(outcome: PruneOutcome): string {
     ['coverage', coverageText(report.coverage)],
     ...report.budgets.map((budget): [string, string] => ['budget', budgetText(budget)]),
     ...(report.knapsack ? ([['knapsack', knapsackText(report.knapsack)]] as [string, string][]) : []),
+    ...(report.reconstruction
+      ? ([['reconstructed', reconstructionText(report.reconstruction)]] as [string, string][])
+      : []),
     ['proof', proofText(report.verification)],
     [
       'written',
@@ -121,6 +124,17 @@ export function knapsackText({ solver, retained, bound, gap }: KnapsackOutcome):
 function groupsText(groups: readonly GroupOutcome[]): string {
   const cut = groups.filter(({ kept, size }) => kept < size).length;
   return `${cut} of ${groups.length} pruned`;
+}
+
+/** One line: how many layers on what, and how far the mean output error of a layer fell. */
+export function reconstructionText({ layers, data }: ReconstructionReport): string {
+  if (layers.length === 0) return 'no layer had to be';
+  const mean = (errors: readonly number[]): string =>
+    formatShare(errors.reduce((sum, error) => sum + error, 0) / errors.length);
+  const fall = `${mean(layers.map(({ before }) => before))} to ${mean(layers.map(({ after }) => after))}`;
+  const harder = layers.filter(({ damping }) => damping > layers[0]!.damping).length;
+  const damped = harder > 0 ? `; ${harder} needed more damping` : '';
+  return `${plural(layers.length, 'layer')}, mean output error ${fall}${damped}, on ${data}`;
 }
 
 /** One line: what was compared and how far apart it was. */

@@ -28,7 +28,7 @@ interface CommandOptions {
   config: string;
   quiet: boolean;
   bench: boolean;
-  data: Data;
+  evalData: Data;
   provider: Provider;
   threads: number;
 }
@@ -66,10 +66,10 @@ const commandFlags = {
     help: 'measure the latency of the dense and the pruned model',
     value: toggle,
   },
-  data: {
-    flags: '--data <path>',
+  evalData: {
+    flags: '--eval-data <path>',
     group: 'Data:',
-    help: 'evaluate both models on: .npz, .npy, IDX, CIFAR, a folder of images, or random',
+    help: 'evaluate both models on this instead; --limit and --draw then hold for --data alone',
     value: dataSource,
   },
   ...measureFlags,
@@ -135,15 +135,25 @@ async function pruneCommand(
   await checkPlanModel(options.plan, path);
   const api = await import('../../index.js');
   const dense = await api.loadModel(path);
-  const open = async (data: Data | undefined): Promise<DataSource | undefined> => {
+  const open = async (
+    data: Data | undefined,
+    overrides: Given<DataOptions> = {},
+  ): Promise<DataSource | undefined> => {
     const source = withDataOptions(data, {
       ...dataOptions,
+      ...overrides,
       ...(options.seed !== undefined && { seed: options.seed }),
     });
     return source === undefined ? undefined : api.openData(source, dense);
   };
-  const [data, verifyData] = [await open(command.data), await open(options.verifyData)];
-  const result = await api.prune(dense, { ...options, ...common, ...(verifyData && { verifyData }) });
+  const data = await open(options.data, calibrationDraw(dataOptions));
+  const verifyData = await open(options.verifyData);
+  const evalData =
+    command.evalData === undefined
+      ? await open(options.data)
+      : await open(command.evalData, { limit: undefined, draw: undefined });
+  const reconstruct = options.reconstruct ?? data !== undefined;
+  const result = await api.prune(dense, { ...options, ...common, data, verifyData, reconstruct });
   throwIfAborted(common.signal);
 
   const saved =
@@ -151,7 +161,8 @@ async function pruneCommand(
   if (planFile !== undefined) await writeJson(planFile, result.planFile(await sha256OfFile(path)));
   const { provider, threads } = command;
   const measurement = { ...common, provider, threads };
-  const evaluation = data && (await evaluateBoth(dense, result.model, { ...measurement, data }));
+  const evaluation =
+    evalData && (await evaluateBoth(dense, result.model, { ...measurement, data: evalData }));
   const bench = command.bench
     ? await api.bench(
         [
@@ -179,6 +190,11 @@ async function pruneCommand(
   if (json !== undefined)
     await writeJson(json, { model: path, written, report, evaluation, bench, milliseconds });
   if (json !== stdout) print(pruneText(outcome));
+}
+
+/** Enough to reconstruct on, and not one class only where a file is sorted by class. */
+function calibrationDraw({ limit = 1024, draw = 'shuffle' }: Given<DataOptions>): Given<DataOptions> {
+  return { limit, draw };
 }
 
 /** Exactly one target and a place for the result, told before anything is loaded. */
