@@ -27,5 +27,6 @@ export default tseslint.config(
     languageOptions: {
       globals: { console: 'readonly', performance: 'readonly', process: 'readonly', URL: 'readonly' },
     },
+    rules: { 'no-redeclare': ['error', { builtinGlobals: false }] },
   },
 );
