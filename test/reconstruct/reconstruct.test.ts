@@ -131,11 +131,7 @@ describe('a layer whose removed inputs say nothing new', () => {
       verify: 'full' as const,
     };
     const plain = await prunePipeline(dense, options);
-    const {
-      model: pruned,
-      report,
-      planFile,
-    } = await prunePipeline(dense, {
+    const result = await prunePipeline(dense, {
       ...options,
       data: images(dense, 64, 'calibration'),
       reconstruct: { damping: 1e-9 },
