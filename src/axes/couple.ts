@@ -10,6 +10,7 @@ import {
   applyRelation,
   RelationError,
   type AppliedRelation,
+  type AttentionLetters,
   type LetterUse,
   type Relation,
   type Role,
@@ -262,6 +263,20 @@ class Coupling {
       const { input, axis, expression } = use;
       this.roles.push({ node, input, axis, role, expression, betweenActivations, parameter });
     }
+    // What happens inside an attention op: seen by the proof and by what tells heads from head dims, not by criteria.
+    for (const { input, axis, letter, expression } of relation.attention ? uses : []) {
+      const role = attentionRole(relation.attention!, letter);
+      if (role)
+        this.roles.push({
+          node,
+          input,
+          axis,
+          role,
+          expression,
+          betweenActivations: true,
+          parameter: undefined,
+        });
+    }
   }
 
   private parse(text: string): Notation {
@@ -304,6 +319,12 @@ class Coupling {
       },
     };
   }
+}
+
+function attentionRole({ heads, contracted, carried }: AttentionLetters, letter: string): Role | undefined {
+  if (heads.includes(letter)) return 'batch';
+  if (contracted.includes(letter)) return 'contract';
+  return carried.includes(letter) ? 'produce' : undefined;
 }
 
 function opName(node: Node): string {

@@ -23,10 +23,19 @@ export interface Relation {
   readonly normalize?: readonly string[];
   /** Letters of input 0 that the op sums over. */
   readonly sums?: readonly string[];
+  /** Letters of the products of activations inside an attention op. */
+  readonly attention?: AttentionLetters;
   /** Roles by input, for all of its axes or axis by axis; contractions derive theirs. */
   readonly roles?: readonly (Role | undefined | readonly (Role | undefined)[])[];
   /** Why the axes marked `#` are blocked. */
   readonly why?: string;
+}
+
+/** Softmax(Q·K)·V in one op: the letters of heads, of dims summed away in Q·K, and of dims that V carries. */
+export interface AttentionLetters {
+  readonly heads: readonly string[];
+  readonly contracted: readonly string[];
+  readonly carried: readonly string[];
 }
 
 /** An input's axis inside a node, seen letter by letter. */

@@ -21,6 +21,8 @@ export interface RewriteContext {
 export interface NodeChange {
   /** New values of integer attributes. */
   readonly int?: Readonly<Record<string, number>>;
+  /** New values of float attributes; undefined leaves one as it is. */
+  readonly float?: Readonly<Record<string, number | undefined>>;
   /**
    * New values of integer lists that are attributes or inputs, whichever the opset says. An entry equal to the dense
    * one is left as it is, so that what is computed in the graph stays computed.
@@ -36,7 +38,7 @@ export interface RewriteRule {
   change(op: RewriteContext): NodeChange;
 }
 
-/** Rules by op type. Ops that are not listed hold no sizes outside their weights. */
+/** Rules by op type; other domains as `domain::Op`. Ops that are not listed hold no sizes outside their weights. */
 export type RewriteRules = Readonly<Record<string, RewriteRule>>;
 
 /** Number of kept positions in [0, end). */

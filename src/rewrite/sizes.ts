@@ -49,7 +49,7 @@ export async function planSizes(
   const changes = new NodeChanges(analysis, projection);
   const ruled = new Map<number, RewriteRule>();
   nodes.forEach((node, index) => {
-    const rule = node.domain === '' ? rewriteRules.get(node.opType) : undefined;
+    const rule = rewriteRules.get(node.domain ? `${node.domain}::${node.opType}` : node.opType);
     if (rule && changes.isTouched(index)) ruled.set(index, rule);
   });
   const operands = new Map<number, ReadonlyMap<string, number>>();
@@ -223,11 +223,13 @@ async function denseVariants(
   return variants;
 }
 
-function setAttributes(edit: ModelEdit, index: number, { int, without }: NodeChange): void {
+function setAttributes(edit: ModelEdit, index: number, { int, float, without }: NodeChange): void {
   let node = edit.node(index);
   for (const [name, value] of Object.entries(int ?? {}))
     if (intAttribute(node, name) !== value)
       node = withAttribute(node, name, { type: 'int', value: BigInt(value) });
+  for (const [name, value] of Object.entries(float ?? {}))
+    if (value !== undefined) node = withAttribute(node, name, { type: 'float', value });
   for (const name of without ?? []) node = withoutAttribute(node, name);
   edit.setNode(index, node);
 }

@@ -273,7 +273,7 @@ const normalization: Record<string, Cases> = {
 };
 
 /** Statistics over kept elements only, in double precision; output positions that go are left undefined (NaN). */
-function standardized(
+export function standardized(
   [input, scale, bias]: readonly (NumberTensor | undefined)[],
   masks: readonly Uint8Array[],
   how: {

@@ -57,7 +57,7 @@ function biased(op: OpContext, factors: string, bias: string, output: string): s
   return op.has(2) ? `${factors}, (${bias}) -> ${output}` : `${factors} -> ${output}`;
 }
 
-function gemm(op: OpContext): Relation {
+export function gemm(op: OpContext): Relation {
   const a = intAttribute(op.node, 'transA', 0) ? 'k i' : 'i k';
   const b = intAttribute(op.node, 'transB', 0) ? 'j k' : 'k j';
   if (!op.has(2)) return { notation: `${a}, ${b} -> i j`, contraction: [0, 1] };
@@ -75,7 +75,10 @@ function matMul(op: OpContext): Relation {
 }
 
 /** Scales and zero points: scalars, or vectors along `axis`. Ends at the first input that the node leaves out. */
-function quantized(op: OpContext, ...operands: readonly (readonly [input: number, axis: string])[]): string {
+export function quantized(
+  op: OpContext,
+  ...operands: readonly (readonly [input: number, axis: string])[]
+): string {
   return operands
     .filter(([input]) => input < op.inputCount)
     .map(([input, axis]) => {
@@ -88,7 +91,7 @@ function quantized(op: OpContext, ...operands: readonly (readonly [input: number
 }
 
 /** Scales and zero points say nothing of a channel's importance. */
-function quantizers(...inputs: readonly number[]): Role[] {
+export function quantizers(...inputs: readonly number[]): Role[] {
   return inputs.reduce<Role[]>((roles, input) => roles.with(input, 'pass'), new Array<Role>(9));
 }
 

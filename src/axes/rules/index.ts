@@ -1,8 +1,10 @@
 import { PruneError } from '../../errors.js';
 import type { AxisRule, AxisRules } from '../rule.js';
+import { attention } from './attention.js';
 import { constant } from './constant.js';
 import { contraction } from './contraction.js';
 import { elementwise } from './elementwise.js';
+import { fused } from './fused.js';
 import { indexing } from './indexing.js';
 import { movement } from './movement.js';
 import { normalization } from './normalization.js';
@@ -22,6 +24,8 @@ export const axisRuleFamilies: Readonly<Record<string, AxisRules>> = {
   recurrent,
   quantization,
   constant,
+  attention,
+  fused,
 };
 
 /** All rules, by op type (`domain::Op` outside the default domain). */

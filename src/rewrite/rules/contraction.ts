@@ -2,7 +2,7 @@ import { intAttribute } from '../../onnx/attributes.js';
 import { keptBlocks, type RewriteRule, type RewriteRules } from '../rule.js';
 
 /** The groups of a convolution are the outer factor of its input channels `(g ci)`. */
-const grouped: RewriteRule = {
+export const grouped: RewriteRule = {
   reads: [],
   change(op) {
     const group = intAttribute(op.node, 'group', 1);

@@ -1,7 +1,9 @@
 import { PruneError } from '../../errors.js';
 import type { RewriteRule, RewriteRules } from '../rule.js';
+import { attention } from './attention.js';
 import { constant } from './constant.js';
 import { contraction } from './contraction.js';
+import { fused } from './fused.js';
 import { indexing } from './indexing.js';
 import { movement } from './movement.js';
 import { normalization } from './normalization.js';
@@ -15,6 +17,8 @@ export const rewriteRules: ReadonlyMap<string, RewriteRule> = merge([
   indexing,
   recurrent,
   constant,
+  attention,
+  fused,
 ]);
 
 function merge(families: readonly RewriteRules[]): Map<string, RewriteRule> {

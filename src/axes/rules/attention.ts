@@ -1,0 +1,208 @@
+import { intAttribute, intsAttribute } from '../../onnx/attributes.js';
+import type { Relation } from '../relation.js';
+import { NoRelation, type AxisRules, type OpContext } from '../rule.js';
+
+const why = 'positions of the sequence attend to each other';
+
+/**
+ * Attention in one op: heads `h` (for grouped queries `k r`: key/value heads and their repeats), dims `d` summed away
+ * between queries and keys, dims `v` carried by the values. Sources: onnx's Operators.md, onnxruntime's
+ * docs/ContribOperators.md.
+ */
+export const attention: AxisRules = {
+  Attention: standardAttention,
+  RotaryEmbedding: (op) => rotary(op, { cos: 1, sin: 2, positions: 3 }),
+  'com.microsoft::RotaryEmbedding': (op) => rotary(op, { positions: 1, cos: 2, sin: 3 }),
+  'com.microsoft::Attention': packedAttention,
+  'com.microsoft::MultiHeadAttention': multiHeadAttention,
+  'com.microsoft::GroupQueryAttention': groupQueryAttention,
+  'com.microsoft::QAttention': () => {
+    throw new NoRelation(
+      'its packed weights are quantized; prune the float model and quantize it afterwards',
+    );
+  },
+};
+
+/** One notation per present input, `_` for an absent one. */
+function operands(op: OpContext, ...patterns: readonly string[]): string {
+  if (op.inputCount > patterns.length) throw new NoRelation(`input ${patterns.length} is not known`);
+  const present = patterns.slice(0, op.inputCount);
+  return present.map((pattern, input) => (op.has(input) ? pattern : '_')).join(', ');
+}
+
+function results(op: OpContext, ...patterns: readonly string[]): string {
+  if (op.outputCount > patterns.length) throw new NoRelation(`output ${patterns.length} is not known`);
+  return patterns.slice(0, op.outputCount).join(', ');
+}
+
+/** Axes of a mask or bias that broadcasts to (batch, heads, queries, keys). */
+function maskAxes(op: OpContext, input: number, heads: string): string {
+  if (!op.has(input)) return '_';
+  const dims = op.shape(input);
+  const names = ['#nm', heads, '#sm', '#tm'].slice(4 - dims.length);
+  return names.map((name, i) => (dims[i] === 1 ? '1' : name)).join(' ');
+}
+
+function standardAttention(op: OpContext): Relation {
+  const isFlat = op.shape(0).length === 3;
+  const keyHeads = isFlat ? intAttribute(op.node, 'kv_num_heads', 0) : op.shape(1)[1]!;
+  const queryHeads = isFlat ? intAttribute(op.node, 'q_num_heads', 0) : op.shape(0)[1]!;
+  if (!(keyHeads > 0 && queryHeads % keyHeads === 0))
+    throw new NoRelation('its numbers of heads are unknown');
+  const spell = (heads: string, positions: string, dims: string): string =>
+    isFlat
+      ? `#n ${positions} (${heads} ${dims})`
+      : `#n ${heads.includes(' ') ? `(${heads})` : heads} ${positions} ${dims}`;
+  const inputs = operands(
+    op,
+    spell('k r', '#s', 'd'),
+    spell('k', '#t', 'd'),
+    spell('k', '#t', 'v'),
+    maskAxes(op, 3, '(k r)'),
+    '#n k #p d',
+    '#n k #p v',
+    '_',
+  );
+  const outputs = results(op, spell('k r', '#s', 'v'), '#n k #u d', '#n k #u v', '#n (k r) #s #u');
+  return {
+    notation: `${inputs} -> ${outputs}`,
+    sizes: { k: keyHeads, r: queryHeads / keyHeads },
+    attention: { heads: ['k', 'r'], contracted: ['d'], carried: ['v'] },
+    why,
+  };
+}
+
+/** Queries, keys and values come from one packed weight. */
+function packedAttention(op: OpContext): Relation {
+  const heads = intAttribute(op.node, 'num_heads', 0);
+  const width = op.shape(1)[1]!;
+  const [queries, , values] = intsAttribute(op.node, 'qkv_hidden_sizes') ?? [width / 3, width / 3, width / 3];
+  if (!(heads > 0 && queries! % heads === 0 && values! % heads === 0))
+    throw new NoRelation('its number of heads is unknown');
+  const isRotary = intAttribute(op.node, 'do_rotary', 0) !== 0;
+  // A cache stacks keys and values, which makes their dims one axis.
+  const isStacked = op.has(4) || op.outputCount > 1;
+  const d = isRotary ? '#d' : 'd';
+  const v = isStacked ? d : 'v';
+  const packed = `(h ${d} + h ${d} + h ${v})`;
+  const inputs = operands(
+    op,
+    '#n #s i',
+    `i ${packed}`,
+    packed,
+    '_',
+    `2 #n h #p ${d}`,
+    maskAxes(op, 5, 'h'),
+    '_',
+  );
+  return {
+    notation: `${inputs} -> ${results(op, `#n #s (h ${v})`, `2 #n h #u ${d}`)}`,
+    sizes: { h: heads, d: queries! / heads, ...(!isStacked && { v: values! / heads }) },
+    attention: { heads: ['h'], contracted: ['d'], carried: ['v'] },
+    roles: [[undefined, undefined, 'contract'], ['contract', 'produce'], 'shift'],
+    why: isRotary ? 'rotary embeddings pair its dims by position' : why,
+  };
+}
+
+function multiHeadAttention(op: OpContext): Relation {
+  const heads = intAttribute(op.node, 'num_heads', 0);
+  if (!(heads > 0)) throw new NoRelation('its number of heads is unknown');
+  const isPacked = op.shape(0).length === 5;
+  if (!isPacked && !op.has(1)) throw new NoRelation('it has no keys');
+  const keyRank = op.has(1) ? op.shape(1).length : 0;
+  const keys = keyRank === 5 ? '#n #t h 2 d' : keyRank === 4 ? '#n h #t d' : '#n #t (h d)';
+  // Packed with the queries or keys, values are as wide as they are.
+  const v = isPacked || keyRank === 5 ? 'd' : 'v';
+  const inputs = operands(
+    op,
+    isPacked ? '#n #s h 3 d' : '#n #s (h d)',
+    keys,
+    op.has(2) && op.shape(2).length === 4 ? `#n h #t ${v}` : `#n #t (h ${v})`,
+    `(h d + h d + h ${v})`,
+    '_',
+    maskAxes(op, 5, 'h'),
+    '#n h #p d',
+    `#n h #p ${v}`,
+    '_',
+    '_',
+  );
+  const outputs = results(op, `#n #s (h ${v})`, '#n h #u d', `#n h #u ${v}`, '#n h #s #u');
+  return {
+    notation: `${inputs} -> ${outputs}`,
+    sizes: { h: heads },
+    attention: { heads: ['h'], contracted: ['d'], carried: ['v'] },
+    roles: [undefined, undefined, undefined, 'shift'],
+    why,
+  };
+}
+
+/** Its kernels take head sizes in multiples of this. */
+const headBlock = 8;
+
+function groupQueryAttention(op: OpContext): Relation {
+  const queryHeads = intAttribute(op.node, 'num_heads', 0);
+  const keyHeads = intAttribute(op.node, 'kv_num_heads', 0);
+  if (!(keyHeads > 0 && queryHeads % keyHeads === 0))
+    throw new NoRelation('its numbers of heads are unknown');
+  const isPacked = !op.has(1);
+  const width = op.shape(0)[2]! / (isPacked ? queryHeads + 2 * keyHeads : queryHeads);
+  const isRotary = intAttribute(op.node, 'do_rotary', 0) !== 0;
+  const isWhole = isRotary || width % headBlock !== 0;
+  const d = isWhole ? '#d' : 'd #o';
+  const nested = isWhole ? d : `(${d})`;
+  const inputs = operands(
+    op,
+    isPacked ? `#n #s (k r ${d} + k ${d} + k ${d})` : `#n #s (k r ${d})`,
+    `#n #t (k ${d})`,
+    `#n #t (k ${d})`,
+    `#n k #p ${nested}`,
+    `#n k #p ${nested}`,
+    '_',
+    '_',
+    '_',
+    '_',
+    '_',
+    maskAxes(op, 10, '(k r)'),
+    '(k r)',
+  );
+  const outputs = results(op, `#n #s (k r ${d})`, `#n k #u ${nested}`, `#n k #u ${nested}`);
+  return {
+    notation: `${inputs} -> ${outputs}`,
+    sizes: {
+      k: keyHeads,
+      r: queryHeads / keyHeads,
+      ...(isWhole ? { d: width } : { d: width / headBlock, o: headBlock }),
+    },
+    attention: { heads: ['k', 'r'], contracted: ['d'], carried: [] },
+    why: isRotary
+      ? 'rotary embeddings pair its dims by position'
+      : isWhole
+        ? why
+        : `head sizes go in blocks of ${headBlock}`,
+  };
+}
+
+/** Rotates pairs of dims: `e` pairs of halves, or of neighbours if interleaved; dims beyond them pass. */
+function rotary(op: OpContext, at: Readonly<Record<'cos' | 'sin' | 'positions', number>>): Relation {
+  const x = op.shape(0);
+  const pairs = op.shape(at.cos).at(-1)!;
+  const heads = intAttribute(op.node, 'num_heads', 0);
+  const isPartial = intAttribute(op.node, 'rotary_embedding_dim', 0) > 0;
+  const width = x.length === 4 ? x[3]! : isPartial && heads > 0 ? x[2]! / heads : 2 * pairs;
+  if (!(width >= 2 * pairs)) throw new NoRelation('its head size is unknown');
+  const rotated = intAttribute(op.node, 'interleaved', 0) ? 'e 2' : 'e + e';
+  const dims = width > 2 * pairs ? `${rotated} + d` : rotated;
+  const nested = dims.includes('+') ? `(${dims})` : dims;
+  const spelled =
+    x.length === 4 ? `#n h #s ${dims.includes(' ') ? `(${dims})` : dims}` : `#n #s (h ${nested})`;
+  const table = op.shape(at.cos).length === 3 ? '#n #s e' : '#m e';
+  const patterns = [spelled, '', '', ''];
+  patterns[at.cos] = table;
+  patterns[at.sin] = table;
+  patterns[at.positions] = '_';
+  return {
+    notation: `${operands(op, ...patterns)} -> ${spelled}`,
+    sizes: { e: pairs, ...(width > 2 * pairs && { d: width - 2 * pairs }) },
+    why: 'its table is indexed by position',
+  };
+}
