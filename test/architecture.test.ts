@@ -21,21 +21,22 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   data: ['onnx', 'random'],
   linear: ['runtime'],
   gradients: ['shapes', 'data'],
-  statistics: ['groups', 'data', 'runtime', 'linear'],
+  statistics: ['groups', 'plan', 'data', 'runtime', 'linear', 'gradients', 'criteria'],
+  schedule: ['select'],
   reconstruct: ['statistics', 'plan', 'verify', 'linear'],
   criteria: ['groups', 'random'],
   select: ['plan', 'cost'],
   evaluate: ['runtime', 'data'],
   verify: ['rewrite', 'runtime', 'data'],
   bench: ['runtime'],
-  latency: ['bench', 'cost'],
+  latency: ['cost', 'bench'],
 };
 
 /** Types of the public API. They may name any engine type, and no room may import them. */
 const contracts = ['options', 'result'];
 
 /** Files that put rooms together, from the inside out. */
-const assembly = ['analyze', 'inspect', 'prune', 'api', 'index'];
+const assembly = ['analyze', 'inspect', 'importance', 'measured', 'prune', 'api', 'index'];
 
 /** The only files that may import `node:*` or native modules; folders end in a slash. */
 const edges = ['files/', 'cli/', 'runtime/node.ts', 'data/files.ts', 'data/images.ts', 'api.ts'];

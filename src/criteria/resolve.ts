@@ -1,8 +1,12 @@
 import { PruneError } from '../errors.js';
+import { activation } from './activation.js';
 import type { Criterion, CriterionContext, CriterionResult } from './criterion.js';
+import { crop, grasp } from './curvature.js';
+import { flap } from './flap.js';
 import { fpgm } from './fpgm.js';
 import { bnScale, defaultMagnitude, l1, l2, lamp } from './magnitude.js';
 import { random } from './random.js';
+import { fisher, snip, taylor, taylorAbs, taylorGate } from './taylor.js';
 
 /** The built-in criteria by name. */
 export const criteria = {
@@ -13,6 +17,15 @@ export const criteria = {
   lamp,
   fpgm,
   random,
+  taylor,
+  'taylor-abs': taylorAbs,
+  'taylor-gate': taylorGate,
+  snip,
+  fisher,
+  grasp,
+  crop,
+  flap,
+  activation,
 } as const satisfies Readonly<Record<string, Criterion>>;
 
 export type CriterionName = keyof typeof criteria;

@@ -1,6 +1,12 @@
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
-import type { Criterion, CriterionContext, CriterionResult } from './criterion.js';
+import {
+  dataNeeds,
+  type Criterion,
+  type CriterionContext,
+  type CriterionResult,
+  type Measured,
+} from './criterion.js';
 import { aggregate, normalize, type Aggregation, type Normalization } from './scheme.js';
 import { WeightReader } from './weights.js';
 
@@ -16,13 +22,18 @@ export interface ScoreOptions {
   readonly normalization?: Normalization | undefined;
   /** Default 0. */
   readonly seed?: number | string | undefined;
+  /** What was measured on data, for criteria that need it. */
+  readonly measured?: ReadonlyMap<PruningGroup, Measured> | undefined;
+  /** Channels that are left of groups that lost some: they are normalised by themselves, all others come last. */
+  readonly kept?: ReadonlyMap<PruningGroup, Int32Array> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onGroup?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
  * Scores groups with a criterion.
- * @throws PruneError `invalid-option` if the criterion returns something else than one number per channel;
+ * @throws PruneError `invalid-option` if the criterion returns something else than one number per channel, or needs
+ *   data that was not given;
  *   `invalid-data` if one is not finite; `aborted`.
  */
 export function scoreGroups(
@@ -35,21 +46,53 @@ export function scoreGroups(
   const normalization = options.normalization ?? criterion.normalization ?? 'mean';
   const reader = criterion.needs.includes('weights') ? new WeightReader(grouping, groups) : undefined;
   const scores = new Map<PruningGroup, Float64Array>();
+  const missing = criterion.needs.find((need) => (dataNeeds as readonly string[]).includes(need));
+  if (missing !== undefined && !options.measured)
+    throw new PruneError(
+      'invalid-option',
+      `criterion '${criterion.name}' is measured on data; give data, or use magnitude`,
+    );
   groups.forEach((group, index) => {
     throwIfAborted(signal);
-    const context: CriterionContext = { group, weights: reader?.weightsOf(group) ?? [], seed };
+    const context: CriterionContext = {
+      ...nothingMeasured,
+      ...options.measured?.get(group),
+      group,
+      weights: reader?.weightsOf(group) ?? [],
+      seed,
+    };
     const slices = slicesOf(criterion.score(context));
     if (slices.length > 0) {
       for (const slice of slices) checkSlice(criterion, group, slice);
       scores.set(
         group,
-        checkFinite(criterion, group, normalize(aggregate(slices, aggregation), normalization)),
+        checkFinite(
+          criterion,
+          group,
+          normalizeKept(aggregate(slices, aggregation), normalization, options.kept?.get(group)),
+        ),
       );
     }
     reader?.release(group);
     onGroup?.(index + 1, groups.length);
   });
   return scores;
+}
+
+const nothingMeasured = { gradients: [], gates: [], exampleGradients: [], curvature: [], activations: [] };
+
+/** Below every score, so that what is gone is first to go. */
+const gone = -1e30;
+
+function normalizeKept(scores: Float64Array, how: Normalization, kept: Int32Array | undefined): Float64Array {
+  if (!kept) return normalize(scores, how);
+  const normalized = normalize(
+    Float64Array.from(kept, (channel) => scores[channel]!),
+    how,
+  );
+  const all = new Float64Array(scores.length).fill(gone);
+  kept.forEach((channel, i) => (all[channel] = normalized[i]!));
+  return all;
 }
 
 function slicesOf(result: CriterionResult): readonly ArrayLike<number>[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Criterion } from '../../src/criteria/criterion.js';
+import { dataNeeds, type Criterion } from '../../src/criteria/criterion.js';
 import { criteria } from '../../src/criteria/resolve.js';
 import { scoreGroups } from '../../src/criteria/score.js';
 import { branches, chain, groupOf, grouped, transformer, type BuiltNetwork } from '../cost/network.js';
@@ -32,8 +32,14 @@ function scoresOf(criterion: Criterion, network: BuiltNetwork): Float64Array | u
   return scoreGroups(network.grouping, criterion, { seed: 1 }).get(groupOf(network, 'conv1.weight'));
 }
 
+/** Those that are measured on data have a suite of their own, data-criteria. */
+const measured: ReadonlySet<string> = new Set(dataNeeds);
+const fromWeights = Object.entries<Criterion>(criteria).filter(
+  ([, { needs }]) => !needs.some((need) => measured.has(need)),
+);
+
 // Every criterion promises the first block; those that read weights the second.
-describe.each(Object.entries<Criterion>(criteria))('criterion %s', (name, criterion) => {
+describe.each(fromWeights)('criterion %s', (name, criterion) => {
   it.each([
     ['chain', chain()],
     ['branches', branches()],

@@ -1,0 +1,67 @@
+import type { Analysis } from './analyze.js';
+import { dataNeeds, type Criterion, type DataNeed } from './criteria/criterion.js';
+import { scoreGroups, type GroupScores, type ScoreOptions } from './criteria/score.js';
+import type { DataSource } from './data/batch.js';
+import { PruneError } from './errors.js';
+import { resolveLoss, type LossSpec } from './gradients/losses.js';
+import type { PruningGroup } from './groups/group.js';
+import type { Plan } from './plan/plan.js';
+import { maskedGrouping } from './statistics/masked-weights.js';
+import { Measurement } from './statistics/measure.js';
+
+export interface ImportanceOptions extends Pick<
+  ScoreOptions,
+  'aggregation' | 'normalization' | 'seed' | 'signal' | 'onGroup'
+> {
+  readonly criterion: Criterion;
+  readonly data?: DataSource | undefined;
+  /** Default: cross-entropy with labels, else with the model's own decisions. */
+  readonly loss?: LossSpec | undefined;
+  readonly onBatch?: ((examples: number) => void) | undefined;
+}
+
+/** Scores the channels of a model again and again while a plan grows. To be released. */
+export class Importance {
+  private readonly measurement: Measurement | undefined;
+
+  /** @throws PruneError `invalid-option` for a criterion that needs data where there is none. */
+  constructor(
+    private readonly analysis: Analysis,
+    private readonly options: ImportanceOptions,
+  ) {
+    const { criterion, data, signal, onBatch } = options;
+    const needs = criterion.needs.filter((need): need is DataNeed =>
+      (dataNeeds as readonly string[]).includes(need),
+    );
+    if (needs.length === 0) return;
+    if (!data)
+      throw new PruneError(
+        'invalid-option',
+        `criterion '${criterion.name}' is measured on data; give data, or use magnitude`,
+      );
+    const loss = resolveLoss(options.loss ?? (data.labelled ? 'cross-entropy' : 'pseudo-labels'));
+    const { grouping, runtime } = analysis;
+    this.measurement = new Measurement(grouping, needs, { runtime, data, loss, signal, onBatch });
+  }
+
+  /** Scores of what a plan leaves; channels that are gone come last. */
+  async score(plan: Plan): Promise<GroupScores> {
+    const { grouping } = this.analysis;
+    const masked = maskedGrouping(grouping, plan);
+    const original = new Map<PruningGroup, PruningGroup>(
+      masked.groups.map((group, i) => [group, grouping.groups[i]!]),
+    );
+    const kept = new Map<PruningGroup, Int32Array>();
+    for (const [group, own] of original) {
+      const channels = plan.kept.get(own);
+      if (channels) kept.set(group, channels);
+    }
+    const measured = await this.measurement?.measure(masked);
+    const scores = scoreGroups(masked, this.options.criterion, { ...this.options, measured, kept });
+    return new Map([...scores].map(([group, list]) => [original.get(group)!, list]));
+  }
+
+  async release(): Promise<void> {
+    await this.measurement?.release();
+  }
+}
