@@ -124,9 +124,21 @@ export async function prune(model: ModelSource, options: PruneSettings): Promise
   const open = async (data: Data | undefined): Promise<DataSource | undefined> =>
     data === undefined ? undefined : openData(data, loaded);
   const [data, verifyData] = [await open(options.data), await open(options.verifyData)];
-  const result = await prunePipeline(loaded, { ...options, runtime, data, verifyData });
-  checkOps(result.analysis);
-  return result;
+  const measures = options.budget?.latency !== undefined || options.roundTo === 'auto';
+  const file = measures && !options.latencyCache ? await latencyFile(runtime, options) : undefined;
+  const latencyCache = options.latencyCache ?? file;
+  try {
+    const result = await prunePipeline(loaded, { ...options, runtime, data, verifyData, latencyCache });
+    checkOps(result.analysis);
+    return result;
+  } finally {
+    await file?.flush();
+  }
+}
+
+async function latencyFile({ name, version }: Runtime, { provider = 'cpu', threads }: PruneSettings) {
+  const { openLatencyFile } = await import('./files/latency-cache.js');
+  return openLatencyFile({ provider, runtime: `${name} ${version}`, threads });
 }
 
 /**

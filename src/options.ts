@@ -4,13 +4,23 @@ import type { Aggregation, Normalization } from './criteria/scheme.js';
 import type { DataSource } from './data/batch.js';
 import type { ReconstructOptions } from './reconstruct/reconstruct.js';
 import type { LossSpec } from './gradients/losses.js';
-import type { Runtime } from './runtime/runtime.js';
+import type { LatencyCache } from './latency/table.js';
+import type { Provider, Runtime } from './runtime/runtime.js';
 import type { Schedule } from './schedule/schedule.js';
 import type { SelectOptions } from './select/options.js';
 
 /** Steps of the pipeline, in order, as progress callbacks name them. */
 export type Phase =
-  'shapes' | 'axes' | 'score' | 'select' | 'reconstruct' | 'rewrite' | 'verify' | 'bench' | 'evaluate';
+  | 'shapes'
+  | 'axes'
+  | 'score'
+  | 'select'
+  | 'reconstruct'
+  | 'rewrite'
+  | 'verify'
+  | 'bench'
+  | 'measure'
+  | 'evaluate';
 
 export interface Progress {
   readonly phase: Phase;
@@ -68,6 +78,12 @@ export interface PruneOptions extends AnalyzeOptions, SelectionOptions {
   readonly steps?: number | undefined;
   /** How the share that is removed grows over the steps. Default `linear`. */
   readonly schedule?: Schedule | undefined;
+  /** Where latencies are measured, for budgets of latency and `roundTo: 'auto'`. Default `cpu`. */
+  readonly provider?: Provider | undefined;
+  /** Threads inside an op for these measurements. Default: onnxruntime's, one a core. */
+  readonly threads?: number | undefined;
+  /** Latencies of ops that were measured before. Default: a file in the user's cache. */
+  readonly latencyCache?: LatencyCache | undefined;
   /** Of random criteria and of the inputs of the proof. Default 0. */
   readonly seed?: number | undefined;
   /** How much of the surgery is proved. Default `outputs`. */

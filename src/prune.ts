@@ -5,6 +5,7 @@ import type { Batch, DataSource } from './data/batch.js';
 import { PruneError, throwIfAborted } from './errors.js';
 import type { PruningGroup } from './groups/group.js';
 import { Importance } from './importance.js';
+import { chooseMeasured, needsMeasurement } from './measured.js';
 import type { Model } from './onnx/model.js';
 import type { Tensor } from './onnx/tensor.js';
 import { rawTensor } from './onnx/values.js';
@@ -12,11 +13,19 @@ import type { PruneOptions, VerifyLevel } from './options.js';
 import { planFromFile, planToFile } from './plan/file.js';
 import { keptCount, keptMasks, type Plan } from './plan/plan.js';
 import { reconstruct } from './reconstruct/reconstruct.js';
-import type { Change, GroupOutcome, PruneReport, PruneResult, ReconstructionReport } from './result.js';
+import type {
+  Change,
+  GroupOutcome,
+  LatencyOutcome,
+  PruneReport,
+  PruneResult,
+  ReconstructionReport,
+} from './result.js';
 import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
 import { variedShapes } from './rewrite/vary.js';
 import type { Runtime } from './runtime/runtime.js';
 import { intersect, scheduleOf, targetAt } from './schedule/schedule.js';
+import { costOf } from './select/budget.js';
 import { selectKnapsack } from './select/knapsack.js';
 import { select, type Selection } from './select/select.js';
 import type { VerifyReport } from './verify/report.js';
@@ -42,7 +51,7 @@ export async function prunePipeline(model: Model, options: Options): Promise<Pru
   const analysis = await analyze(model, options);
   Object.assign(milliseconds, analysis.timings);
 
-  const choice = await timed('select', () => choose(analysis, options));
+  const { choice, latency } = await timed('select', () => choosePlan(analysis, options));
   const reconstruction = options.reconstruct
     ? await timed('reconstruct', () => reconstructed(analysis, choice.plan, options))
     : undefined;
@@ -65,7 +74,7 @@ export async function prunePipeline(model: Model, options: Options): Promise<Pru
         removedNodes: rewritten.nodes.removed,
       }),
     analysis,
-    report: describe(analysis, choice, reconstruction?.report, proof, milliseconds),
+    report: describe(analysis, choice, latency, reconstruction?.report, proof, milliseconds),
   };
 }
 
@@ -80,6 +89,28 @@ interface Choice {
 function checkSource({ ratio, budget, plan }: Options): void {
   const given = [ratio, budget, plan].filter((source) => source !== undefined).length;
   if (given !== 1) throw new PruneError('invalid-option', 'give exactly one of ratio, budget and plan');
+}
+
+/** By measurement where the options ask for it. */
+async function choosePlan(
+  analysis: Analysis,
+  options: Options,
+): Promise<{ choice: Choice; latency?: LatencyOutcome }> {
+  if (!needsMeasurement(options)) return { choice: await choose(analysis, options) };
+  return chooseMeasured(analysis, options, {
+    choose,
+    build: async (plan) => (await rewrite({ analysis, plan }, options)).model,
+    withPlan: (choice, plan, undone) => {
+      const notes = new Map(choice.notes);
+      for (const group of undone) notes.set(group, 'cutting it saved no time');
+      const count = keptCount(plan);
+      const budgets = choice.selection?.budgets
+        .filter(({ measure }) => measure !== 'latency')
+        .map((budget) => ({ ...budget, reached: costOf(analysis.cost, budget.measure, count) }));
+      const selection = choice.selection && { ...choice.selection, budgets: budgets ?? [] };
+      return { ...choice, plan, notes, ...(selection && { selection }) };
+    },
+  });
 }
 
 async function choose(analysis: Analysis, options: Options): Promise<Choice> {
@@ -226,6 +257,7 @@ function tensorsOf(inputs: Batch['inputs']): Record<string, Tensor> {
 function describe(
   { grouping, cost, shapes }: Analysis,
   { plan, notes, selection }: Choice,
+  latency: LatencyOutcome | undefined,
   reconstruction: ReconstructionReport | undefined,
   verification: VerifyReport | undefined,
   timings: Readonly<Record<string, number>>,
@@ -245,6 +277,7 @@ function describe(
     bytes: change('bytes'),
     budgets: selection?.budgets ?? [],
     knapsack: selection?.knapsack,
+    latency,
     coverage: {
       all: coverage(grouping, cost),
       withoutResidualStream: coverage(grouping, cost, { residualStream: false }),

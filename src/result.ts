@@ -4,6 +4,7 @@ import type { Model } from './onnx/model.js';
 import type { PlanFile } from './plan/file.js';
 import type { Plan } from './plan/plan.js';
 import type { LayerOutcome } from './reconstruct/layer-solver.js';
+import type { Provider } from './runtime/runtime.js';
 import type { BudgetOutcome } from './select/budget.js';
 import type { KnapsackOutcome } from './select/select.js';
 import type { VerifyReport } from './verify/report.js';
@@ -33,6 +34,27 @@ export interface ReconstructionReport {
   readonly left: readonly { readonly node: string; readonly why: string }[];
 }
 
+/** How a plan came out that was made by measurement. */
+export interface LatencyOutcome {
+  readonly provider: Provider;
+  /** The multiple that channels were rounded to. */
+  readonly roundTo: number;
+  /** Milliseconds of the dense model, median. */
+  readonly dense: number;
+  /** Share of the dense latency that was asked for; undefined without such a budget. */
+  readonly wanted: number | undefined;
+  /** Share of the dense latency, by the table of measured ops. */
+  readonly predicted: number;
+  /** Median of the paired shares in an interleaved run. */
+  readonly measured: number;
+  /** 95 % interval of `measured`. */
+  readonly interval: readonly [low: number, high: number];
+  /** Plans that were built and timed. */
+  readonly attempts: number;
+  /** Groups that were left whole as cutting them saved no time. */
+  readonly undone: readonly string[];
+}
+
 /** What `prune` did, without the model: JSON-ready. */
 export interface PruneReport {
   readonly groups: readonly GroupOutcome[];
@@ -44,6 +66,8 @@ export interface PruneReport {
   readonly budgets: readonly BudgetOutcome[];
   /** How much importance a knapsack retains, and the bound of it. */
   readonly knapsack: KnapsackOutcome | undefined;
+  /** Where latencies were measured to choose: with a budget of latency or `roundTo: 'auto'`. */
+  readonly latency: LatencyOutcome | undefined;
   readonly coverage: { readonly all: Coverage; readonly withoutResidualStream: Coverage };
   /** What blocked the rest, the costliest first. */
   readonly hindrances: readonly Hindrance[];

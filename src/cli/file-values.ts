@@ -19,13 +19,14 @@ export const budget: Value<NonNullable<PruneSettings['budget']>> = entriesOf<num
       return limit(String(value));
     },
   },
-  'macs=50%, params=1.2M or bytes=20MB',
+  'macs=50%, params=1.2M, bytes=20MB or latency=3ms',
 );
 
-const limitRemedy = "use a share ('50%', 0.5) or a number ('300M', 3e8)";
+const limitRemedy = "use a share ('50%', 0.5) or a number ('300M', 3e8, '3ms')";
 
 function limit(text: string): string {
-  if (!/^\+?(\d+(\.\d*)?|\.\d+)(e\d+)?(%|[kmgt]?b?)$/i.test(text)) throw new InvalidValue(limitRemedy);
+  if (!/^\+?(\d+(\.\d*)?|\.\d+)(e\d+)?(%|[kmu]?s|[kmgt]?b?)$/i.test(text))
+    throw new InvalidValue(limitRemedy);
   return text;
 }
 

@@ -34,6 +34,12 @@ const proof = 'Proof:';
 const dataGroup = 'Data:';
 const measurement = 'Measurement:';
 
+/** A whole number, or the word. */
+const integerOrAuto: Value<number | 'auto'> = {
+  fromText: (given) => (given === 'auto' ? given : integer(1).fromText(given, undefined)),
+  fromJson: (value) => (value === 'auto' ? value : integer(1).fromJson(value)),
+};
+
 const ratio = number({ min: 0, below: 1 });
 // prettier-ignore
 const criteria = [
@@ -99,7 +105,7 @@ export const pruneFlags = {
   budget: {
     flags: '--budget <cost=limit>',
     group: target,
-    help: 'a cost to stay below: macs, params or bytes, as 50%, 0.5 or 300M (repeatable)',
+    help: 'a cost to stay below: macs, params or bytes as 50%, 0.5 or 300M, latency as 60% or 3ms (repeatable)',
     value: budget,
   },
   plan: {
@@ -177,8 +183,8 @@ export const pruneFlags = {
   roundTo: {
     flags: '--round-to <count>',
     group: choiceOfGroups,
-    help: 'make kept sizes a multiple of this where they can be (default: 1)',
-    value: integer(1),
+    help: 'make kept sizes a multiple of this where they can be; auto measures which is best (default: 1; auto for a latency budget)',
+    value: integerOrAuto,
   },
   attention: {
     flags: '--attention <part>',
@@ -237,6 +243,10 @@ export const pruneFlags = {
     help: 'how the share grows over the steps: linear, cubic (default: linear)',
     value: choice('linear', 'cubic'),
   },
+  // The command declares these two for its own measurements, and passes them on.
+  provider: apiOnly,
+  threads: apiOnly,
+  latencyCache: apiOnly,
   seed,
 } as const satisfies Flags<PruneSettings>;
 

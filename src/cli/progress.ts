@@ -10,6 +10,7 @@ const labels: Readonly<Record<Progress['phase'], string>> = {
   rewrite: 'rewriting the model',
   verify: 'proving it',
   bench: 'measuring',
+  measure: 'measuring latencies',
   evaluate: 'evaluating',
 };
 

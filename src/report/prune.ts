@@ -1,6 +1,6 @@
 import type { BenchResult } from '../bench/result.js';
 import type { EvaluateResult } from '../evaluate/evaluate.js';
-import type { Change, GroupOutcome, PruneReport, ReconstructionReport } from '../result.js';
+import type { Change, GroupOutcome, LatencyOutcome, PruneReport, ReconstructionReport } from '../result.js';
 import type { BudgetOutcome } from '../select/budget.js';
 import type { KnapsackOutcome } from '../select/select.js';
 import type { VerifyReport } from '../verify/report.js';
@@ -35,6 +35,7 @@ export function pruneText(outcome: PruneOutcome): string {
     ['groups', groupsText(report.groups)],
     ['coverage', coverageText(report.coverage)],
     ...report.budgets.map((budget): [string, string] => ['budget', budgetText(budget)]),
+    ...(report.latency ? ([['latency', latencyText(report.latency)]] as [string, string][]) : []),
     ...(report.knapsack ? ([['knapsack', knapsackText(report.knapsack)]] as [string, string][]) : []),
     ...(report.reconstruction
       ? ([['reconstructed', reconstructionText(report.reconstruction)]] as [string, string][])
@@ -113,6 +114,20 @@ export function budgetText({ text, dense, limit, reached, nextAbove }: BudgetOut
       ? `; the next step above is ${share(nextAbove)}`
       : '';
   return `${text}: ${share(reached)} of dense${next}`;
+}
+
+/** What was predicted and measured of the dense latency, and what it took. */
+export function latencyText(outcome: LatencyOutcome): string {
+  const { provider, roundTo, wanted, predicted, measured, interval, attempts, undone } = outcome;
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  return [
+    `${percent(measured)} of dense on ${provider} (${percent(interval[0])} to ${percent(interval[1])})`,
+    ...(wanted === undefined ? [] : [`${percent(wanted)} wanted`]),
+    `${percent(predicted)} predicted`,
+    `${plural(attempts, 'plan')} timed`,
+    `channels in multiples of ${roundTo}`,
+    ...(undone.length > 0 ? [`${plural(undone.length, 'group')} left whole as cutting saved no time`] : []),
+  ].join(', ');
 }
 
 /** What a knapsack retains against its bound. */

@@ -62,12 +62,17 @@ class NodeRuntime implements Runtime {
     return new this.ort.Tensor(type, data, dims);
   }
 
-  async profile(model: Uint8Array, feeds: Readonly<Record<string, Tensor>>, options: SessionOptions = {}) {
+  async profile(
+    model: Uint8Array,
+    feeds: Readonly<Record<string, Tensor>>,
+    options: SessionOptions = {},
+    runs = 1,
+  ) {
     const folder = await mkdtemp(join(tmpdir(), 'onnx-prune-profile-'));
     try {
       const session = await this.load(model, { ...options, profile: join(folder, 'profile') });
       try {
-        await session.run(feeds);
+        for (let run = 0; run < runs; run++) await session.run(feeds);
         session.endProfiling();
       } finally {
         await session.release();

@@ -32,12 +32,13 @@ export interface Runtime {
   load(model: Uint8Array, options?: SessionOptions): Promise<InferenceSession>;
   tensor(type: Tensor.Type, data: Tensor.DataType, dims: readonly number[]): Tensor;
   /**
-   * Loads the model with the profiler on, runs it once and returns the nodes as they were executed (after
-   * optimisation, so fused nodes have onnxruntime's names).
+   * Loads the model with the profiler on, runs it (once unless `runs` says more) and returns the nodes as they were
+   * executed (after optimisation, so fused nodes have onnxruntime's names).
    */
   profile(
     model: Uint8Array,
     feeds: Readonly<Record<string, Tensor>>,
     options?: SessionOptions,
+    runs?: number,
   ): Promise<readonly ProfiledNode[]>;
 }

@@ -1,9 +1,14 @@
 import type { CostModel, Count } from '../cost/cost.js';
 import { PruneError } from '../errors.js';
 
-export type BudgetMeasure = 'macs' | 'params' | 'bytes';
+export type BudgetMeasure = 'macs' | 'params' | 'bytes' | 'latency';
 
-/** A share of the dense cost (`0.5`, `'50%'`: at most 1) or an absolute cost (`3e8`, `'300M'`), by measure. */
+/** Costs of plans; `latency` (milliseconds) where it was measured. */
+export type Priced = CostModel & { readonly latency?: (count?: Count) => number };
+
+/**
+ * A share of the dense cost (`0.5`, `'50%'`: at most 1) or an absolute cost (`3e8`, `'300M'`; `'3ms'`), by measure.
+ */
 export type BudgetOption = Readonly<Partial<Record<BudgetMeasure, number | string>>>;
 
 /** One limit in absolute numbers. */
@@ -15,7 +20,8 @@ export interface Limit {
   readonly dense: number;
 }
 
-const measures: readonly BudgetMeasure[] = ['macs', 'params', 'bytes'];
+const measures: readonly BudgetMeasure[] = ['macs', 'params', 'bytes', 'latency'];
+const milliseconds: Readonly<Record<string, number>> = { '': 1, us: 1e-3, ms: 1, s: 1000 };
 const units: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
 
 /** Reads `macs=50%`, `params=1.2M`, `bytes=20MB`. @throws PruneError `invalid-option` */
@@ -26,40 +32,50 @@ export function parseBudget(text: string): BudgetOption {
 }
 
 /** @throws PruneError `invalid-option` for anything but positive shares and numbers. */
-export function limitsOf(budget: BudgetOption, cost: CostModel): Limit[] {
+export function limitsOf(budget: BudgetOption, cost: Priced): Limit[] {
   return Object.entries(budget).flatMap(([name, value]): Limit[] => {
     const measure = name as BudgetMeasure;
     // The object may come from a file.
     if ((value as unknown) === undefined) return [];
     if (!measures.includes(measure)) return invalid(`${name}=${value}`);
     const dense = costOf(cost, measure);
-    return [{ measure, text: `${name}=${value}`, limit: absolute(`${name}=${value}`, value, dense), dense }];
+    const text = `${name}=${value}`;
+    return [{ measure, text, limit: absolute(text, measure, value, dense), dense }];
   });
 }
 
-function absolute(text: string, value: number | string, dense: number): number {
-  const match = /^(\d+(?:\.\d*)?(?:e\d+)?|\.\d+)(%|[kmgt]?b?)$/i.exec(String(value));
+function absolute(text: string, measure: BudgetMeasure, value: number | string, dense: number): number {
+  const match = /^(\d+(?:\.\d*)?(?:e\d+)?|\.\d+)(%|[kmu]?s|[kmgt]?b?)$/i.exec(String(value));
   if (!match) return invalid(text);
   const number = Number(match[1]);
   const unit = match[2]!.toLowerCase();
   if (!(number > 0)) return invalid(text);
   if (unit === '%') return (number / 100) * dense;
   if (unit === '' && number <= 1) return number * dense;
-  return number * units[unit.replace('b', '')]!;
+  const scale = measure === 'latency' ? milliseconds[unit] : units[unit.replace('b', '')];
+  return scale === undefined ? invalid(text) : number * scale;
 }
 
 function invalid(text: string): never {
   throw new PruneError(
     'invalid-option',
-    `invalid budget: ${text}; write macs, params or bytes with a share or a number, e.g. macs=50% or params=1.2M`,
+    `invalid budget: ${text}; write macs, params, bytes or latency with a share or a number, e.g. macs=50%, params=1.2M or latency=3ms`,
   );
 }
 
-export function costOf(cost: CostModel, measure: BudgetMeasure, count?: Count): number {
+/** @throws PruneError `invalid-option` for the latency where nothing was measured. */
+export function costOf(cost: Priced, measure: BudgetMeasure, count?: Count): number {
+  if (measure === 'latency') {
+    if (cost.latency) return cost.latency(count);
+    throw new PruneError(
+      'invalid-option',
+      'latency budgets need measurements; use prune, which takes them, or give another budget',
+    );
+  }
   return measure === 'params' ? cost.parameters(count) : cost[measure](count);
 }
 
-export function meets(cost: CostModel, limits: readonly Limit[], count: Count): boolean {
+export function meets(cost: Priced, limits: readonly Limit[], count: Count): boolean {
   return limits.every(({ measure, limit }) => costOf(cost, measure, count) <= limit);
 }
 
@@ -83,7 +99,7 @@ export interface BudgetOutcome {
  * @param next by candidate the next count above `kept`; undefined for groups at their size
  */
 export function budgetOutcomes(
-  cost: CostModel,
+  cost: Priced,
   limits: readonly Limit[],
   kept: Int32Array,
   next: readonly (number | undefined)[],
@@ -111,7 +127,7 @@ export function budgetOutcomes(
 
 /** The largest excess over a limit, for telling how far a plan is from the budget. */
 export function worstLimit(
-  cost: CostModel,
+  cost: Priced,
   limits: readonly Limit[],
   count: Count,
 ): { limit: Limit; reached: number } {

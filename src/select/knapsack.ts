@@ -1,12 +1,11 @@
-import type { CostModel } from '../cost/cost.js';
 import { PruneError } from '../errors.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
-import { budgetOutcomes, costOf, limitsOf, type Limit } from './budget.js';
+import { budgetOutcomes, costOf, limitsOf, type Limit, type Priced } from './budget.js';
 import { upperBound } from './knapsack/bound.js';
 import { solveGreedily } from './knapsack/greedy.js';
 import { solveWithHighs } from './knapsack/highs.js';
 import { fits, keptOf, valueOf, type Item, type Levels, type Problem } from './knapsack/problem.js';
-import { resolveOptions, type SelectOptions } from './options.js';
+import { resolveOptions, type KnapsackSolver, type SelectOptions } from './options.js';
 import { keptChannels, type Candidate } from './ranking.js';
 import {
   countOf,
@@ -16,6 +15,7 @@ import {
   outOfReach,
   type Candidates,
   type GroupSelection,
+  type KnapsackOutcome,
   type Selection,
 } from './select.js';
 
@@ -30,7 +30,7 @@ import {
  */
 export async function selectKnapsack(
   grouping: Grouping,
-  cost: CostModel,
+  cost: Priced,
   scores: ReadonlyMap<PruningGroup, Float64Array>,
   options: SelectOptions,
 ): Promise<Selection> {
@@ -74,16 +74,12 @@ export async function selectKnapsack(
       stepsAbove(kept, candidates, found.alignment),
       countOf(candidates),
     ),
-    knapsack: outcomeOf(problem, at, resolved.solver),
+    knapsack: outcomeOf(problem, limits, at, resolved.solver),
   };
 }
 
 /** Loads are exact costs; a channel's value is its score, shifted where scores are negative. */
-function problemOf(
-  cost: CostModel,
-  limits: readonly Limit[],
-  { candidates, alignment }: Candidates,
-): Problem {
+function problemOf(cost: Priced, limits: readonly Limit[], { candidates, alignment }: Candidates): Problem {
   const lowest = candidates.reduce((low, { scores }) => scores.reduce((a, b) => Math.min(a, b), low), 0);
   const items = candidates.map((candidate, i) => itemOf(candidate, alignment.levels(i), lowest));
   const total = items.reduce((sum, { values }) => sum + values.at(-1)!, 0);
@@ -109,9 +105,15 @@ function itemOf({ scores }: Candidate, levels: Int32Array, lowest: number): Item
   return { levels, values: Float64Array.from(levels, (level) => sums[level]!) };
 }
 
-function outcomeOf(problem: Problem, at: Levels, solver: 'greedy' | 'highs'): Selection['knapsack'] {
+function outcomeOf(
+  problem: Problem,
+  limits: readonly Limit[],
+  at: Levels,
+  solver: KnapsackSolver,
+): KnapsackOutcome {
   const retained = valueOf(problem, at);
-  const bound = Math.max(retained, Math.min(1, upperBound(problem)));
+  const counted = limits.flatMap(({ measure }, limit) => (measure === 'latency' ? [] : [limit]));
+  const bound = Math.max(retained, Math.min(1, upperBound(problem, counted)));
   return { solver, retained, bound, gap: bound > 0 ? 1 - retained / bound : 0 };
 }
 

@@ -41,8 +41,11 @@ export interface SelectOptions {
    * Default 1 for `local`; 0.9 for the other scopes and for `knapsack`, where one group's scores could make it collapse.
    */
   readonly maxRatio?: number | undefined;
-  /** Kept positions of every weight axis are a multiple of this, where that can be. Default 1. */
-  readonly roundTo?: number | undefined;
+  /**
+   * Kept positions of every weight axis are a multiple of this, where that can be. Default 1. `auto` takes the multiple
+   * that runs fastest where the model is to run, by measurement; it is also the default under a budget of latency.
+   */
+  readonly roundTo?: number | 'auto' | undefined;
   /** Default `head-dims`. */
   readonly attention?: AttentionOption | undefined;
   /** Also prune groups that statistics are taken over, which changes the function. Default false. */
@@ -79,6 +82,7 @@ export function resolveOptions(options: SelectOptions): ResolvedOptions {
   oneOf('scope', scope, scopes);
   oneOf('attention option', attention, attentions);
   positiveInteger('min channels', minChannels);
+  if (roundTo === 'auto') invalid('round to', roundTo, 'a number here; only prune can measure which is best');
   positiveInteger('round to', roundTo);
   if (!(maxRatio >= 0 && maxRatio <= 1)) invalid('max ratio', maxRatio, 'a number in [0, 1]');
   if (options.ratio !== undefined) checkRatio('ratio', options.ratio);

@@ -153,13 +153,16 @@ async function pruneCommand(
       ? await open(options.data)
       : await open(command.evalData, { limit: undefined, draw: undefined });
   const reconstruct = options.reconstruct ?? data !== undefined;
-  const result = await api.prune(dense, { ...options, ...common, data, verifyData, reconstruct });
+  const { provider, threads } = command;
+  const result = await api.prune(dense, {
+    ...{ ...options, ...common, data, verifyData, reconstruct },
+    ...{ provider, threads },
+  });
   throwIfAborted(common.signal);
 
   const saved =
     command.dryRun || output === undefined ? undefined : await api.saveModel(result.model, output);
   if (planFile !== undefined) await writeJson(planFile, result.planFile(await sha256OfFile(path)));
-  const { provider, threads } = command;
   const measurement = { ...common, provider, threads };
   const evaluation =
     evalData && (await evaluateBoth(dense, result.model, { ...measurement, data: evalData }));

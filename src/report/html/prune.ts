@@ -2,7 +2,7 @@ import type { GroupSummary } from '../../inspect.js';
 import { hindranceLines } from '../advice.js';
 import { coverageText } from '../inspect.js';
 import { formatMilliseconds } from '../numbers.js';
-import { budgetText, costRows, knapsackText, proofText, type PruneOutcome } from '../prune.js';
+import { budgetText, costRows, knapsackText, latencyText, proofText, type PruneOutcome } from '../prune.js';
 import { costChart, groupsChart, latencyChart } from './charts.js';
 import { couplingChart } from './coupling.js';
 import { escape, htmlPage, htmlTable, type Section } from './page.js';
@@ -69,6 +69,7 @@ function factsOf({ report, written }: PruneOutcome): string {
     `<p>Proof: <span class="${state}">${escape(proof)}</span></p>`,
     `<p>Coverage: ${escape(coverageText(report.coverage))}</p>`,
     ...report.budgets.map((budget) => `<p>Budget: ${escape(budgetText(budget))}</p>`),
+    ...(report.latency ? [`<p>Latency: ${escape(latencyText(report.latency))}</p>`] : []),
     ...(report.knapsack ? [`<p>Knapsack: ${escape(knapsackText(report.knapsack))}</p>`] : []),
     ...(written ? [`<p>Written: ${escape(written.path)}</p>`] : []),
     ...report.warnings.map((warning) => `<p class="failed">Warning: ${escape(warning)}</p>`),

@@ -7,14 +7,19 @@ import { relaxed } from './relax.js';
  * a channel saves the most while all others are there, and costs the least to keep while all others are gone. Either
  * makes a separable lower bound of the cost, and the Lagrangian dual of the knapsack under it bounds the optimum
  * (the bound of its linear programme; loose where a budget is tight). Not a bound for measured costs.
+ * @param limits those with polynomial costs; default all
  */
-export function upperBound(problem: Problem): number {
+export function upperBound(
+  problem: Problem,
+  limits: readonly number[] = Array.from({ length: problem.limits }, (_, limit) => limit),
+): number {
+  if (limits.length === 0) return Infinity;
   const ends: readonly Levels[] = [highest(problem), new Int32Array(problem.items.length)];
   let bound = Infinity;
   for (const end of ends) {
     const base = loadOf(problem, end);
     const curves = curvesAt(problem, end);
-    for (let limit = 0; limit < problem.limits; limit++) {
+    for (const limit of limits) {
       const weights = new Float64Array(problem.limits);
       weights[limit] = 1;
       bound = Math.min(bound, dual(problem, curves, weights, 1 - base[limit]!));

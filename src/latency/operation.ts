@@ -1,0 +1,160 @@
+import type { Axis } from '../axes/axis.js';
+import type { CostModel, Count } from '../cost/cost.js';
+import { evaluate, polynomialKey, type Monomial } from '../cost/polynomial.js';
+import type { Grouping } from '../groups/group.js';
+import type { DataType } from '../onnx/data-type.js';
+import type { Attribute, Model, Node, ValueInfo } from '../onnx/model.js';
+import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { floatTensor, type FloatType } from '../onnx/values.js';
+import { fillNormal, randomGenerator } from '../random/random.js';
+
+/** A constant times widths, by number; none for a dimension that pruning leaves alone. */
+interface Dimension {
+  readonly coefficient: number;
+  readonly widths: readonly number[];
+}
+
+interface Operand {
+  readonly name: string;
+  readonly dtype: DataType;
+  readonly dims: readonly Dimension[];
+  readonly isWeight: boolean;
+}
+
+/** One node with weights, as a function of its widths (input channels, output channels ...). */
+export interface Operation {
+  /** The same for all nodes that take the same time at the same widths. */
+  readonly signature: string;
+  /** The widths of the dense model. */
+  readonly dense: readonly number[];
+  /** The widths under a plan. */
+  widths(count: Count): number[];
+  /** A model of this node alone at other widths, with random weights. */
+  modelAt(widths: readonly number[]): Model;
+  readonly operands: readonly Operand[];
+  readonly macs: number;
+}
+
+/** Ops whose time is looked up by width; everything else is taken to be as slow as its outputs are large. */
+const timed: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+
+/** The share of all multiply-adds below which an op is not worth a measurement. */
+const negligible = 0.001;
+
+/** The operations of a model that are worth measuring. */
+export function operationsOf(
+  { analysis }: Grouping,
+  cost: CostModel,
+  dtypeOf: (value: string) => DataType | undefined,
+): Operation[] {
+  const uses = new Map(analysis.parameters.map((use) => [`${use.node}:${use.input}`, use]));
+  const weighted = new Set([...cost.operands].map(({ node }) => node));
+  const all = cost.macs();
+  const byNode = cost.byNode();
+  return analysis.model.graph.nodes.flatMap((node, index): Operation[] => {
+    const { macs } = byNode[index]!;
+    if (!timed.has(node.opType) || node.domain !== '' || !weighted.has(index) || macs < negligible * all)
+      return [];
+    const widths: (readonly Monomial[])[] = [];
+    const keys = new Map<string, number>();
+    const widthOf = (extent: readonly Monomial[]): number => {
+      const key = polynomialKey(extent);
+      if (!keys.has(key)) {
+        keys.set(key, widths.length);
+        widths.push(extent);
+      }
+      return keys.get(key)!;
+    };
+    const dimension = (axis: Axis): Dimension => {
+      const extent = cost.extentOf(axis);
+      if (extent.every(({ variables }) => variables.length === 0))
+        return { coefficient: axis.size, widths: [] };
+      const [first, ...others] = extent;
+      // Factors of a product are widths of their own: the groups of a convolution must stay whole numbers.
+      if (first && others.length === 0) {
+        const factors = first.variables.map((variable) =>
+          widthOf([{ coefficient: 1, variables: [variable] }]),
+        );
+        return { coefficient: first.coefficient, widths: factors };
+      }
+      return { coefficient: 1, widths: [widthOf(extent)] };
+    };
+    const operands: Operand[] = [];
+    for (const [input, name] of node.inputs.entries()) {
+      if (!name) continue;
+      const use = uses.get(`${index}:${input}`);
+      const axes = use?.axes ?? analysis.axes.get(name);
+      const dtype = use?.source.tensor.dtype ?? dtypeOf(name);
+      if (!axes || dtype === undefined || axes.some(({ size }) => Number.isNaN(size))) return [];
+      operands.push({ name: `input${input}`, dtype, dims: axes.map(dimension), isWeight: use !== undefined });
+    }
+    const dense = widths.map((width) => evaluate(width, ({ size }) => size));
+    return [
+      {
+        signature: signatureOf(node, operands, dense),
+        dense,
+        widths: (count) => widths.map((width) => evaluate(width, count)),
+        modelAt: (sizes) => modelOf(analysis.model, node, operands, sizes),
+        operands,
+        macs,
+      },
+    ];
+  });
+}
+
+function signatureOf(node: Node, operands: readonly Operand[], dense: readonly number[]): string {
+  const attributes = [...node.attributes.values()]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, value }) => [name, value]);
+  const shapes = operands.map(({ dims, dtype, isWeight }) => [dtype, isWeight, dims]);
+  return JSON.stringify([node.opType, attributes, shapes, dense], (_, value: unknown) =>
+    typeof value === 'bigint' ? Number(value) : value,
+  );
+}
+
+function modelOf(model: Model, node: Node, operands: readonly Operand[], widths: readonly number[]): Model {
+  const dimsOf = ({ dims }: Operand): number[] =>
+    dims.map((dim) => dim.widths.reduce((product, width) => product * widths[width]!, dim.coefficient));
+  const initializers: Tensor[] = [];
+  const inputs: ValueInfo[] = [];
+  for (const operand of operands) {
+    const dims = dimsOf(operand);
+    if (operand.isWeight) {
+      const elements = fillNormal(new Float32Array(elementCount(dims)), randomGenerator(operand.name));
+      initializers.push(floatTensor(operand.name, elements, dims, operand.dtype as FloatType));
+    } else inputs.push(valueOf(operand.name, dims, operand.dtype));
+  }
+  const names = node.inputs.map((name, input) => (name ? `input${input}` : ''));
+  return {
+    ...model,
+    functions: [],
+    trainingInfo: [],
+    graph: {
+      ...model.graph,
+      nodes: [
+        { ...node, inputs: names, outputs: ['output'], attributes: attributesOf(node, operands.map(dimsOf)) },
+      ],
+      initializers,
+      sparseInitializers: [],
+      inputs,
+      outputs: [{ name: 'output', docString: '', type: undefined }],
+      valueInfos: [],
+      quantizationAnnotations: [],
+    },
+  };
+}
+
+/** Channels of a convolution over those of one of its groups are its groups. */
+function attributesOf(node: Node, dims: readonly (readonly number[])[]): Node['attributes'] {
+  const group = node.attributes.get('group');
+  if (!group) return node.attributes;
+  const [data, weight] = dims;
+  const groups = node.opType === 'Conv' ? data![1]! / weight![1]! : Number(group.value);
+  const patched: Attribute = { ...group, type: 'int', value: BigInt(groups) };
+  return new Map([...node.attributes, ['group', patched]]);
+}
+
+function valueOf(name: string, dims: readonly number[], dtype: DataType): ValueInfo {
+  const shape = dims.map((value) => ({ value, denotation: '' }));
+  return { name, docString: '', type: { kind: 'tensor', dtype, shape, denotation: '' } };
+}

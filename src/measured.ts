@@ -1,0 +1,202 @@
+import type { Analysis } from './analyze.js';
+import { bench } from './bench/bench.js';
+import { PruneError } from './errors.js';
+import type { PruningGroup } from './groups/group.js';
+import { bestAlignment } from './latency/alignment.js';
+import { latencyModel, type LatencyModel } from './latency/latency.js';
+import { operationsOf } from './latency/operation.js';
+import type { MeasureOptions } from './latency/table.js';
+import type { Model } from './onnx/model.js';
+import type { PruneOptions } from './options.js';
+import { keptCount, type Plan } from './plan/plan.js';
+import type { LatencyOutcome } from './result.js';
+import type { Runtime } from './runtime/runtime.js';
+import { limitsOf, meets, type Priced } from './select/budget.js';
+
+type Options = PruneOptions & { readonly runtime: Runtime };
+
+/** What a plan is made and tried with. */
+interface Steps<Choice extends { readonly plan: Plan }> {
+  readonly choose: (analysis: Analysis, options: Options) => Promise<Choice>;
+  readonly build: (plan: Plan) => Promise<Model>;
+  readonly withPlan: (choice: Choice, plan: Plan, undone: readonly PruningGroup[]) => Choice;
+}
+
+/** Whether a selection has to be measured where it is to run. */
+export function needsMeasurement({ budget, roundTo }: PruneOptions): boolean {
+  return budget?.latency !== undefined || roundTo === 'auto';
+}
+
+/** Plans that are built and timed. */
+const attempts = 4;
+
+/** A pruned model that may be this much slower, with 95 % confidence, is not accepted. */
+const slowest = 1.02;
+
+/** A plan this far below the latency asked for has removed too much. */
+const tooFast = 0.93;
+
+/** Seconds that a plan is timed against the dense model. */
+const trialSeconds = 3;
+
+/**
+ * Chooses channels by measurement: rounds to the multiple that kernels like best, prices plans with a table of latencies,
+ * undoes cuts that save nothing, and times the result end to end against the dense model. A budget of latency is
+ * tightened or relaxed by what was measured; without one, cuts are undone until the model is not slower than before.
+ * @throws PruneError `budget`, `nothing-to-prune` if no cut pays, and what selecting throws.
+ */
+export async function chooseMeasured<Choice extends { readonly plan: Plan }>(
+  analysis: Analysis,
+  options: Options,
+  steps: Steps<Choice>,
+): Promise<{ choice: Choice; latency: LatencyOutcome }> {
+  const { grouping, cost, shapes, runtime } = analysis;
+  const { provider = 'cpu', threads, latencyCache, signal, budget, onProgress } = options;
+  const measure: MeasureOptions = {
+    ...{ runtime, provider, threads, cache: latencyCache, signal },
+    onProgress: (done, total) => onProgress?.({ phase: 'measure', done, total }),
+  };
+  const dtypeOf = (value: string) => shapes.dtypeOf(value);
+  const roundTo =
+    options.roundTo === undefined || options.roundTo === 'auto'
+      ? await bestAlignment(operationsOf(grouping, cost, dtypeOf), measure)
+      : options.roundTo;
+  const model = await latencyModel(grouping, cost, dtypeOf, {
+    ...measure,
+    ...(options.shapes && { shapes: options.shapes }),
+  });
+  const priced: Priced = { ...cost, latency: (count) => model.predict(count) };
+  const limit =
+    budget?.latency === undefined ? undefined : limitsOf({ latency: budget.latency }, priced)[0]!.limit;
+  const wanted = limit === undefined ? undefined : limit / model.dense;
+
+  const time = async (pruned: Model) => {
+    const { comparisons } = await bench(
+      [
+        { name: 'dense', model: analysis.model },
+        { name: 'pruned', model: pruned },
+      ],
+      {
+        runtime,
+        provider,
+        minSeconds: trialSeconds,
+        ...(threads !== undefined && { threads }),
+        ...(signal && { signal }),
+        ...(options.shapes && { shapes: options.shapes }),
+      },
+    );
+    const { speedup, interval } = comparisons[0]!;
+    return { share: 1 / speedup, interval: [1 / interval[1], 1 / interval[0]] as const };
+  };
+
+  interface Trial {
+    readonly choice: Choice;
+    readonly latency: LatencyOutcome;
+  }
+  const trials: Trial[] = [];
+  let target = limit;
+  let keepWhole: readonly PruningGroup[] = [];
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    const chosen = await steps.choose(
+      { ...analysis, cost: priced },
+      {
+        ...options,
+        roundTo,
+        ...(budget && { budget: target === undefined ? budget : { ...budget, latency: `${target}ms` } }),
+      },
+    );
+    const restored = restore(chosen.plan, keepWhole);
+    const { plan, undone } = undoIdle(restored, model, priced, budget);
+    if (plan.kept.size === 0) break;
+    const choice = steps.withPlan(chosen, plan, [...keepWhole, ...undone]);
+    onProgress?.({ phase: 'measure', done: attempt, total: attempts, detail: 'end to end' });
+    const measured = await time(await steps.build(plan));
+    const predicted = model.predict(keptCount(plan));
+    trials.push({
+      choice,
+      latency: {
+        ...{ provider, roundTo, dense: model.dense, attempts: attempt, wanted },
+        predicted: predicted / model.dense,
+        measured: measured.share,
+        interval: measured.interval,
+        undone: [...keepWhole, ...undone].map(({ name }) => name),
+      },
+    });
+    if (wanted !== undefined && target !== undefined) {
+      if (measured.share <= wanted && measured.share >= tooFast * wanted) break;
+      // Half-way, since one measurement is not to be trusted altogether.
+      target *= ((wanted * 0.98) / measured.share) ** 0.7;
+    } else {
+      if (measured.interval[1] <= slowest) break;
+      keepWhole = [...keepWhole, ...leastSaving(plan, model)];
+    }
+  }
+  const best = bestOf(trials, wanted);
+  if (best) return { ...best, latency: { ...best.latency, attempts: trials.length } };
+  if (wanted !== undefined && trials.length > 0) {
+    const reached = Math.min(...trials.map(({ latency }) => latency.measured));
+    throw new PruneError(
+      'budget',
+      `budget latency=${budget!.latency} can't be met: the best plan measured ${(100 * reached).toFixed(1)} % of the dense latency; allow more`,
+    );
+  }
+  throw new PruneError(
+    'nothing-to-prune',
+    `no cut makes the model faster on ${provider} with channels in multiples of ${roundTo}; remove more, or don't measure (give --round-to a number)`,
+  );
+}
+
+/** Of the plans within the limit the slowest, as it keeps the most; without a limit the last one, if it is not slower. */
+function bestOf<Trial extends { readonly latency: LatencyOutcome }>(
+  trials: readonly Trial[],
+  wanted: number | undefined,
+): Trial | undefined {
+  if (wanted === undefined) {
+    const last = trials.at(-1);
+    return last && last.latency.interval[1] <= slowest ? last : undefined;
+  }
+  return trials
+    .filter(({ latency }) => latency.measured <= wanted)
+    .sort((a, b) => b.latency.measured - a.latency.measured)[0];
+}
+
+function restore(plan: Plan, whole: readonly PruningGroup[]): Plan {
+  const kept = new Map(plan.kept);
+  for (const group of whole) kept.delete(group);
+  return { kept };
+}
+
+/** Savings below this share of the latency are none. */
+const idle = 1e-4;
+
+/** Makes groups whole whose cut saves no time, unless a budget of another cost needs it. */
+function undoIdle(
+  plan: Plan,
+  model: LatencyModel,
+  cost: Priced,
+  budget: PruneOptions['budget'],
+): { plan: Plan; undone: PruningGroup[] } {
+  const { latency: _, ...others } = budget ?? {};
+  const limits = limitsOf(others, cost);
+  let current = plan;
+  const undone: PruningGroup[] = [];
+  for (const group of plan.kept.keys()) {
+    const without = restore(current, [group]);
+    const saved = model.predict(keptCount(without)) - model.predict(keptCount(current));
+    if (saved > idle * model.dense || !meets(cost, limits, keptCount(without))) continue;
+    current = without;
+    undone.push(group);
+  }
+  return { plan: current, undone };
+}
+
+/** The half of the pruned groups whose cuts save the least time for the channels they cost. */
+function leastSaving(plan: Plan, model: LatencyModel): PruningGroup[] {
+  const now = model.predict(keptCount(plan));
+  const rated = [...plan.kept].map(([group, kept]) => {
+    const saved = model.predict(keptCount(restore(plan, [group]))) - now;
+    return { group, rate: saved / (group.size - kept.length) };
+  });
+  rated.sort((a, b) => a.rate - b.rate);
+  return rated.slice(0, Math.ceil(rated.length / 2)).map(({ group }) => group);
+}
