@@ -50,7 +50,10 @@ export function inspect({ model, axes, grouping, cost, timings }: Analysis): Ins
   const parameters = cost.parameters();
   const macs = cost.macs();
   const summarize = (group: PruningGroup): GroupSummary => {
-    const least = (factor: Factor): number => (factor === group.factor ? 1 : factor.size);
+    const least = (factor: Factor): number => {
+      if (factor.origin?.factor === group.factor) return 1 / group.size;
+      return factor === group.factor ? 1 : factor.size;
+    };
     const { id, name, size, attention, grouped, normalizedBy } = group;
     const named = group.members.find(({ parameter }) => parameter.source.name === name) ?? group.members[0]!;
     const index = named.parameter.node;

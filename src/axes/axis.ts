@@ -26,7 +26,18 @@ export class Factor {
     readonly id: number,
     readonly size: number,
     public blocker: Blocker | undefined = undefined,
+    /** Set for an atom: the one index of a factor that it stands for. */
+    readonly origin: AtomOrigin | undefined = undefined,
   ) {}
+}
+
+/**
+ * Where positions are permuted (a channel shuffle), factors are taken apart into atoms of size 1. Unlike `unit` an
+ * atom can be removed, and it keeps its identity wherever it is moved.
+ */
+export interface AtomOrigin {
+  readonly factor: Factor;
+  readonly index: number;
 }
 
 /** Row-major nesting, outermost first; the empty product is the axis of size 1. */

@@ -3,8 +3,9 @@ import type { Model, Node } from '../onnx/model.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import { opsetOf } from '../onnx/domain.js';
 import { parameterOf } from '../onnx/schema.js';
-import type { Axis, Blocker } from './axis.js';
+import { sum, type Axis, type Blocker } from './axis.js';
 import { parseNotation, type Notation } from './notation.js';
+import { findPermutations, type Permutation } from './permutation.js';
 import { findParameters, type ParameterSource } from './parameters.js';
 import {
   applyRelation,
@@ -48,6 +49,8 @@ export interface AxisAnalysis {
   readonly axes: ReadonlyMap<string, readonly Axis[]>;
   readonly parameters: readonly ParameterUse[];
   readonly roles: readonly RoleUse[];
+  /** Axes whose single positions are reordered; their nodes state nothing else. */
+  readonly permutations: readonly Permutation[];
   /** What was stated for each node; undefined where nothing could be. */
   readonly relations: readonly (Relation | undefined)[];
 }
@@ -89,6 +92,9 @@ class Coupling {
   /** Values computed from parameters alone, with the one parameter that is rearranged, if it is only one. */
   private readonly derived = new Map<string, number | undefined>();
   private readonly sources: ReadonlyMap<string, ParameterSource>;
+  private readonly candidates: ReadonlyMap<number, Permutation>;
+  private readonly permutations: Permutation[] = [];
+  private readonly permuting = new Set<number>();
   private readonly rules: ReadonlyMap<string, AxisRule>;
 
   constructor(
@@ -97,6 +103,7 @@ class Coupling {
     private readonly options: CoupleOptions,
   ) {
     this.sources = findParameters(model.graph);
+    this.candidates = findPermutations(model.graph, facts, (value) => this.sources.has(value));
     this.rules = options.rules ? new Map([...axisRules, ...Object.entries(options.rules)]) : axisRules;
   }
 
@@ -111,8 +118,8 @@ class Coupling {
         this.tiedAxes(source).forEach((axis) => this.system.block(axis, contractOf(output.name, 'output')));
       else this.contract(output.name, 'output');
     }
-    const { model, system, axes, parameters, roles } = this;
-    return { model, system, axes, parameters, roles, relations };
+    const { model, system, axes, parameters, roles, permutations } = this;
+    return { model, system, axes, parameters, roles, permutations, relations };
   }
 
   /** Graph inputs and outputs are contracts with the outside. */
@@ -138,6 +145,9 @@ class Coupling {
   private relate(node: Node, index: number): Relation | undefined {
     // Constants and their aliases are parameters, seen through at their uses.
     if (node.outputs.length === 1 && this.sources.has(node.outputs[0]!)) return undefined;
+    const candidate = this.candidates.get(index);
+    if (candidate && this.permute(candidate)) return { notation: permutationNotation(candidate) };
+    if (this.permuting.has(index)) return { notation: '_ -> _' };
     const origin: Blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why: '' };
     const firstParameter = this.parameters.length;
     const inputs = node.inputs.map((value, input) => this.inputAxes(value, index, input));
@@ -168,6 +178,34 @@ class Coupling {
       this.blockNode(node, inputs, { ...origin, why: error.message });
       return undefined;
     }
+  }
+
+  /** States a permutation position by position, where the axis has free positions of their own. */
+  private permute(permutation: Permutation): boolean {
+    const { nodes, input, output, axis, sources } = permutation;
+    const axes = this.axes.get(input);
+    if (!axes || this.system.isBlocked(axes[axis]!)) return false;
+    const positions = this.system.positions(axes[axis]!);
+    if (!positions) return false;
+    const last = this.model.graph.nodes[nodes.at(-1)!]!;
+    for (const node of nodes) {
+      this.permuting.add(node);
+      for (const value of this.model.graph.nodes[node]!.outputs) this.blockValue(value, last, nodes.at(-1)!);
+    }
+    const permuted = sum(Array.from(sources, (source) => positions[source]!));
+    this.axes.set(output, axes.with(axis, permuted));
+    this.permutations.push(permutation);
+    return true;
+  }
+
+  /** Gives a value inside a permutation axes that stay: it goes with the nodes when the permutation changes. */
+  private blockValue(value: string, node: Node, index: number): void {
+    const why = 'it is inside a permutation';
+    const blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why };
+    const axes = this.freshAxes(value, blocker);
+    if (!axes) return;
+    for (const axis of axes) this.system.block(axis, blocker);
+    this.axes.set(value, axes);
   }
 
   private blockNode(node: Node, inputs: readonly (readonly Axis[] | undefined)[], blocker: Blocker): void {
@@ -325,6 +363,11 @@ function attentionRole({ heads, contracted, carried }: AttentionLetters, letter:
   if (heads.includes(letter)) return 'batch';
   if (contracted.includes(letter)) return 'contract';
   return carried.includes(letter) ? 'produce' : undefined;
+}
+
+function permutationNotation({ axis }: Permutation): string {
+  const letters = Array.from({ length: axis + 1 }, (_, i) => String.fromCharCode(97 + i));
+  return `${letters.join(' ')} … -> ${letters.with(axis, `π(${letters[axis]})`).join(' ')} …`;
 }
 
 function opName(node: Node): string {

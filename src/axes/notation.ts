@@ -107,7 +107,7 @@ export function formatNotation({ inputs, outputs, equalities }: Notation): strin
   const operands = (list: readonly OperandPattern[]): string =>
     list.map((axes) => (axes ? axes.map(formatAxis).join(' ') : '_')).join(', ');
   const clauses = equalities.map(([a, b]) => `; ${formatAxis(a)} = ${formatAxis(b)}`);
-  return `${operands(inputs)} -> ${operands(outputs)}${clauses.join('')}`.trim();
+  return `${operands(inputs)} -> ${operands(outputs)}${clauses.join('')}`.trimStart();
 }
 
 function formatAxis(axis: Pattern | Ellipsis): string {

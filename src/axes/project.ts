@@ -4,10 +4,17 @@ import type { AxisSystem } from './system.js';
 /** Kept indices of factors as 0/1 masks; a factor that is not listed keeps everything. */
 export type KeptMasks = ReadonlyMap<Factor, Uint8Array>;
 
+/** Kept indices of a factor; those of an atom are one index of the factor it came from. */
+function maskOf(factor: Factor, kept: KeptMasks): Uint8Array | undefined {
+  if (!factor.origin) return kept.get(factor);
+  const { factor: whole, index } = factor.origin;
+  return factor.blocker ? undefined : kept.get(whole)?.subarray(index, index + 1);
+}
+
 /** Which positions of an axis are kept: concatenation over sums, outer AND over products. */
 export function keepMask(system: AxisSystem, axis: Axis, kept: KeptMasks): Uint8Array {
   const e = system.head(axis);
-  if (e.kind === 'factor') return kept.get(e) ?? new Uint8Array(e.size).fill(1);
+  if (e.kind === 'factor') return maskOf(e, kept) ?? new Uint8Array(e.size).fill(1);
   if (e.kind === 'sum') {
     const out = new Uint8Array(e.size);
     let start = 0;
@@ -29,7 +36,7 @@ export function keepMask(system: AxisSystem, axis: Axis, kept: KeptMasks): Uint8
 
 /** Whether a plan removes anything on an axis. */
 export function isTouched(system: AxisSystem, axis: Axis, kept: KeptMasks): boolean {
-  return system.leaves(axis).some((leaf) => kept.has(leaf));
+  return system.leaves(axis).some((leaf) => maskOf(leaf, kept)?.includes(0));
 }
 
 /** For each position of an axis its coordinate in `factor`, or -1 where the factor doesn't occur. */
@@ -38,6 +45,7 @@ export function coordinates(system: AxisSystem, axis: Axis, factor: Factor): Int
   const out = new Int32Array(e.size).fill(-1);
   if (e.kind === 'factor') {
     if (e === factor) for (let i = 0; i < e.size; i++) out[i] = i;
+    else if (e.origin?.factor === factor) out[0] = e.origin.index;
     return out;
   }
   if (e.kind === 'sum') {

@@ -137,6 +137,8 @@ export function applyRelation(
       if (pattern.kind === 'letter' && isBroadcast(pattern.name) && !letters.has(pattern.name))
         return size === 1 ? unit : system.blocked(size, blocker);
       const axis = build(pattern);
+      // An axis is never removed whole: the only position of one stays.
+      if (axis.size === 1) system.block(axis, { ...origin, why: 'it is the only position of an axis' });
       if (axis.size === size) return axis;
       const why = `the rule gives output ${output} axis ${i} the size ${axis.size}, but it is ${size}`;
       system.block(axis, { ...origin, why });

@@ -70,8 +70,8 @@ export class AxisSystem {
       this.conflict(a, b, origin, `sizes ${a.size} and ${b.size} don't match`);
       return;
     }
-    if (a.size === 1) return;
-    if (a.kind === 'factor' && b.kind === 'factor') this.merge(a, b);
+    if (a.size === 1) this.unifySingle(a, b, origin);
+    else if (a.kind === 'factor' && b.kind === 'factor') this.merge(a, b);
     else if (a.kind === 'factor') this.bind(a, b);
     else if (b.kind === 'factor') this.bind(b, a);
     else if (a.kind === 'sum' || b.kind === 'sum') this.unifySums(a, b, origin);
@@ -101,9 +101,63 @@ export class AxisSystem {
     const [before, tail] = this.splitAt(e.terms[0]!, q);
     const nest = (outer: Axis | undefined): Axis[] => (outer ? [product([outer, rest])] : []);
     if (r === 0) return [sum(nest(before)), sum(nest(tail))];
-    const after = this.splitAt(tail!, 1)[1];
+    const [broken, after] = this.splitAt(tail!, 1);
     const [left, right] = this.splitAt(rest, r);
-    return [sum([...nest(before), left!]), sum([right!, ...nest(after)])];
+    return [
+      sum([...nest(before), product([broken!, left!])]),
+      sum([product([broken!, right!]), ...nest(after)]),
+    ];
+  }
+
+  /**
+   * The single positions of an axis, in order; its free factors are taken apart into atoms.
+   * Undefined where positions have no identity of their own: two free factors nested, sizes that depend on data, or
+   * too many of them. Nothing is taken apart then.
+   */
+  positions(axis: Axis): Axis[] | undefined {
+    const e = this.head(axis);
+    if (!(e.size <= maxTerms) || !this.isFlat(e)) return undefined;
+    return this.spread(e);
+  }
+
+  private isFlat(axis: Axis): boolean {
+    const e = this.head(axis);
+    if (e.kind === 'factor') return true;
+    if (e.kind === 'sum') return e.terms.every((term) => this.isFlat(term));
+    const free = e.terms.filter((term) => !isFixed(term));
+    return free.length <= 1 && free.every((term) => this.isFlat(term));
+  }
+
+  private spread(axis: Axis): Axis[] {
+    const e = this.head(axis);
+    if (isFixed(e)) return new Array<Axis>(e.size).fill(unit);
+    if (e.kind === 'factor') {
+      if (e.origin) return [e];
+      this.takeApart(e);
+      return this.spread(e);
+    }
+    if (e.kind === 'sum') return e.terms.flatMap((term) => this.spread(term));
+    return e.terms
+      .map((term) => this.spread(term))
+      .reduce((outer, inner) => outer.flatMap((o) => inner.map((i) => (i === unit ? o : i))));
+  }
+
+  private takeApart(factor: Factor): void {
+    const atoms = Array.from(
+      { length: factor.size },
+      (_, index) => new Factor(this.nextId++, 1, undefined, { factor, index }),
+    );
+    factor.link = sum(atoms);
+  }
+
+  /** An atom equals another atom; what never goes away keeps an atom from going. */
+  private unifySingle(a: Axis, b: Axis, origin: Blocker): void {
+    if (isAtom(a) && isAtom(b)) this.merge(a as Factor, b as Factor);
+    else {
+      const blocker = { ...origin, why: 'it meets a single position that stays' };
+      this.block(a, blocker);
+      this.block(b, blocker);
+    }
   }
 
   private conflict(a: Axis, b: Axis, origin: Blocker, why: string): void {
@@ -143,7 +197,7 @@ export class AxisSystem {
         out[out.length - 1] = new Factor(
           this.nextId++,
           last.size + term.size,
-          last.blocker ?? term.blocker ?? singlePositions,
+          blockerOf(last) ?? blockerOf(term) ?? singlePositions,
         );
       else out.push(term);
     }
@@ -161,7 +215,7 @@ export class AxisSystem {
       const term = this.head(raw);
       for (const x of term.kind === 'product' ? term.terms : [term]) {
         const last = out.at(-1);
-        if (x.size === 1) continue;
+        if (x.size === 1 && isFixed(x)) continue;
         else if (isBlockedFactor(x) && last && isBlockedFactor(last))
           out[out.length - 1] = new Factor(this.nextId++, last.size * x.size, last.blocker);
         else out.push(x);
@@ -182,7 +236,7 @@ export class AxisSystem {
 
   private merge(a: Factor, b: Factor): void {
     const blocker = a.blocker ?? b.blocker;
-    const [child, root] = a.rank < b.rank ? [a, b] : [b, a];
+    const [child, root] = isBelow(a, b) ? [a, b] : [b, a];
     if (child.rank === root.rank) root.rank++;
     child.link = root;
     root.blocker = blocker;
@@ -228,7 +282,13 @@ export class AxisSystem {
     while (left.length > 0) {
       const x = take(left);
       const y = take(right);
-      if (x.size === y.size) this.unify(x, y, origin);
+      // Atoms keep their identity only if what they meet is taken apart as well.
+      const whole = isAtom(x) ? y : isAtom(y) ? x : undefined;
+      if (whole?.kind === 'factor' && whole.size > 1 && !whole.blocker) {
+        this.takeApart(whole);
+        left.push(x);
+        right.push(y);
+      } else if (x.size === y.size) this.unify(x, y, origin);
       else if (x.size < y.size) {
         const [l, r] = this.splitAt(y, x.size);
         right.push(r!);
@@ -244,6 +304,11 @@ export class AxisSystem {
   private unifyProducts(a: Product, b: Product, origin: Blocker): void {
     const [x, ...restA] = a.terms as [Axis, ...Axis[]];
     const [y, ...restB] = b.terms as [Axis, ...Axis[]];
+    if (x.size === y.size) {
+      this.unify(x, y, origin);
+      this.unify(product(restA), product(restB), origin);
+      return;
+    }
     const common = greatestCommonDivisor(x.size, y.size);
     if (common === 1) {
       const why = `outer factors ${x.size} and ${y.size} share no divisor`;
@@ -257,9 +322,24 @@ export class AxisSystem {
   }
 }
 
-/** A piece of a sum that always stays: blocked, or a single position. */
-function isFixed(axis: Axis): axis is Factor | (Product & { readonly blocker?: undefined }) {
-  return axis.size === 1 || isBlockedFactor(axis);
+/** Union by rank; atoms by age, so that the channels of a group stay together where two groups meet. */
+function isBelow(a: Factor, b: Factor): boolean {
+  if (a.origin && b.origin) return a.origin.factor.id > b.origin.factor.id;
+  return a.rank < b.rank;
+}
+
+function blockerOf(axis: Axis): Blocker | undefined {
+  return axis.kind === 'factor' ? axis.blocker : undefined;
+}
+
+/** What always stays, of an expression in normal form: a blocked factor, or a single position. */
+function isFixed(axis: Axis): boolean {
+  return isBlockedFactor(axis) || (axis.kind === 'product' && axis.terms.length === 0);
+}
+
+/** A single position that can be removed. */
+function isAtom(axis: Axis): boolean {
+  return axis.kind === 'factor' && axis.origin !== undefined && axis.blocker === undefined;
 }
 
 function isBlockedFactor(axis: Axis): axis is Factor {

@@ -52,8 +52,11 @@ export interface CostModel {
 export function costModel(grouping: Grouping, shapeOf: ValueFacts['shapeOf']): CostModel {
   const { analysis, groups } = grouping;
   const { nodes } = analysis.model.graph;
-  const factors = groups.map(({ factor }) => factor);
-  const extents = new ExtentTable(analysis.system, new Map(factors.map((factor, i) => [factor, i])));
+  // Which positions an axis has after a permutation depends on which channels go: atoms are variables of their own.
+  const factors = groups.flatMap(({ factor, stuck }) =>
+    stuck ? [factor, ...analysis.system.leaves(factor).filter(({ blocker }) => !blocker)] : [factor],
+  );
+  const extents = new ExtentTable(analysis.system, new Map(factors.map((factor, i) => [factor, i] as const)));
 
   const { prices, unpriced } = priceNodes(grouping, shapeOf);
   const counted = countedParameters(analysis.parameters);

@@ -27,8 +27,10 @@ export function coverage(grouping: Grouping, cost: CostModel, options: CoverageO
 /** One index for every prunable factor. */
 function floorOf({ byFactor }: Grouping, { residualStream = true }: CoverageOptions): Count {
   return (factor) => {
-    const group = byFactor.get(factor);
-    return group && (residualStream || group.normalizedBy.length === 0) ? 1 : factor.size;
+    const group = byFactor.get(factor.origin?.factor ?? factor);
+    if (!group || (!residualStream && group.normalizedBy.length > 0)) return factor.size;
+    // Of a factor that was taken apart one position is left, wherever that is.
+    return factor.origin ? 1 / group.size : 1;
   };
 }
 

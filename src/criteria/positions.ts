@@ -15,13 +15,16 @@ export function occurrencesOf(system: AxisSystem, axis: Axis): ReadonlyMap<Facto
   const found = new Map<Factor, { positions: number[]; channels: number[] }>();
   const record = (factor: Factor, starts: readonly number[], stride: number): void => {
     if (factor.blocker) return;
-    let entry = found.get(factor);
-    if (!entry) found.set(factor, (entry = { positions: [], channels: [] }));
+    // An atom is one channel of the factor it came from.
+    const whole = factor.origin?.factor ?? factor;
+    const first = factor.origin?.index ?? 0;
+    let entry = found.get(whole);
+    if (!entry) found.set(whole, (entry = { positions: [], channels: [] }));
     for (const start of starts)
       for (let index = 0; index < factor.size; index++)
         for (let inner = 0; inner < stride; inner++) {
           entry.positions.push(start + index * stride + inner);
-          entry.channels.push(index);
+          entry.channels.push(first + index);
         }
   };
   /** `starts`: where copies of the expression begin; each of its positions is repeated `stride` times in place. */

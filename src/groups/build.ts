@@ -1,6 +1,7 @@
-import type { Factor } from '../axes/axis.js';
+import type { Axis, Factor } from '../axes/axis.js';
 import { nodeLabel, type AxisAnalysis, type RoleUse } from '../axes/couple.js';
 import type { Role } from '../axes/relation.js';
+import type { AxisSystem } from '../axes/system.js';
 import type { Grouping, Member, PruningGroup } from './group.js';
 
 /** Collects the free factors that have weights attached, in graph order. Linear in the number of axes. */
@@ -13,8 +14,7 @@ export function buildGroups(analysis: AxisAnalysis): Grouping {
   parameters.forEach((parameter, index) => {
     const known = roles.get(index);
     parameter.axes.forEach((expression, axis) => {
-      for (const factor of new Set(system.leaves(expression))) {
-        if (factor.blocker || factor.size < 2) continue;
+      for (const factor of wholeFactors(system, expression)) {
         const uses = known?.get(factor);
         // A role on the very axis counts more than one seen where the parameter is rearranged.
         const role = (uses?.find((use) => use.axis === axis) ?? uses?.[0])?.role ?? 'pass';
@@ -36,9 +36,26 @@ export function buildGroups(analysis: AxisAnalysis): Grouping {
       normalizedBy: [...(traits.normalizedBy.get(factor) ?? [])],
       attention: traits.heads.has(factor) ? 'heads' : traits.headDims.has(factor) ? 'head-dims' : undefined,
       grouped: traits.grouped.has(factor),
+      stuck: stuckChannels(system, factor),
     };
   });
   return { analysis, groups, byFactor: new Map(groups.map((group) => [group.factor, group])) };
+}
+
+/** The free factors of an axis, each once; for atoms the factors they came from. */
+function wholeFactors(system: AxisSystem, axis: Axis): Set<Factor> {
+  const found = new Set<Factor>();
+  for (const leaf of system.leaves(axis)) if (!leaf.blocker) found.add(leaf.origin?.factor ?? leaf);
+  return found;
+}
+
+/** Channels of a factor that was taken apart which can't go: their atoms are blocked or another factor's. */
+function stuckChannels(system: AxisSystem, factor: Factor): Uint8Array | undefined {
+  if (!factor.link) return undefined;
+  const stuck = new Uint8Array(factor.size).fill(1);
+  for (const { blocker, origin } of system.leaves(factor))
+    if (!blocker && origin?.factor === factor) stuck[origin.index] = 0;
+  return stuck;
 }
 
 interface Traits {
@@ -63,8 +80,7 @@ function collectTraits({ model, system, roles }: AxisAnalysis): Traits {
           ? headDims
           : undefined;
     if (!target && use.role !== 'normalize') continue;
-    for (const factor of system.leaves(use.expression)) {
-      if (factor.blocker) continue;
+    for (const factor of wholeFactors(system, use.expression)) {
       target?.add(factor);
       if (use.role !== 'normalize') continue;
       const label = nodeLabel(model.graph.nodes[use.node]!, use.node);
@@ -93,7 +109,7 @@ function rolesByParameter({
     const axis = isDirect(use, parameters[use.parameter]!) ? use.axis : undefined;
     let byFactor = byParameter.get(use.parameter);
     if (!byFactor) byParameter.set(use.parameter, (byFactor = new Map<Factor, FactorRole[]>()));
-    for (const factor of system.leaves(use.expression)) {
+    for (const factor of wholeFactors(system, use.expression)) {
       const list = byFactor.get(factor);
       if (list) list.push({ axis, role: use.role });
       else byFactor.set(factor, [{ axis, role: use.role }]);

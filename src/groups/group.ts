@@ -28,6 +28,11 @@ export interface PruningGroup {
   readonly attention: 'heads' | 'head-dims' | undefined;
   /** Batch axis of a weighted contraction: the groups of a grouped convolution. */
   readonly grouped: boolean;
+  /**
+   * For a factor whose positions are permuted somewhere: the channels (1) that have to stay. Undefined for all others,
+   * whose channels can all go (but for the last).
+   */
+  readonly stuck: Uint8Array | undefined;
 }
 
 /** Groups of a model, with everything needed to price, score, plan and rewrite them. */

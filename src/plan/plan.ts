@@ -19,9 +19,14 @@ export function keptMasks(plan: Plan): KeptMasks {
   return masks;
 }
 
-/** Number of kept channels of a factor under a plan. */
+/** Number of kept channels of a factor under a plan; of an atom, whether it is kept. */
 export function keptCount(plan: Plan): (factor: Factor) => number {
+  const masks = keptMasks(plan);
   const counts = new Map<Factor, number>();
   for (const [group, kept] of plan.kept) counts.set(group.factor, kept.length);
-  return (factor) => counts.get(factor) ?? factor.size;
+  return (factor) => {
+    const { origin } = factor;
+    if (origin) return masks.get(origin.factor)?.[origin.index] ?? 1;
+    return counts.get(factor) ?? factor.size;
+  };
 }

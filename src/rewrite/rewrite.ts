@@ -5,6 +5,7 @@ import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { ModelEdit } from './edit.js';
 import { replaceParameters, sliceOf, type TensorSlice } from './parameters.js';
+import { rewritePermutations } from './permutations.js';
 import { predictShapes, Projection, type ShapeOf } from './projection.js';
 import { correctComputedSizes, planSizes } from './sizes.js';
 import { refreshValueInfos } from './value-infos.js';
@@ -48,7 +49,8 @@ export async function rewriteModel(input: RewriteInput): Promise<RewriteResult> 
   const shapeOf = predictShapes(analysis, projection, input.shapeOf);
 
   const tensors = sliceParameters(analysis, projection);
-  const { literals, computed, variants } = await planSizes(input, model, projection, edit);
+  const permuted = rewritePermutations(analysis, projection, edit);
+  const { literals, computed, variants } = await planSizes(input, model, projection, edit, permuted);
   const slices = tensors.map(({ node, input, axes }) => sliceOf(node, input, axes));
   replaceParameters(model, edit, [...slices, ...literals]);
   await correctComputedSizes(input, projection, edit, computed, variants);

@@ -42,6 +42,8 @@ export async function planSizes(
   model: Model,
   projection: Projection,
   edit: ModelEdit,
+  /** Nodes that are no longer there. */
+  gone: ReadonlySet<number>,
 ): Promise<SizePlan> {
   const { analysis } = input;
   const { nodes } = model.graph;
@@ -49,6 +51,7 @@ export async function planSizes(
   const changes = new NodeChanges(analysis, projection);
   const ruled = new Map<number, RewriteRule>();
   nodes.forEach((node, index) => {
+    if (gone.has(index)) return;
     const rule = rewriteRules.get(node.domain ? `${node.domain}::${node.opType}` : node.opType);
     if (rule && changes.isTouched(index)) ruled.set(index, rule);
   });
@@ -59,7 +62,7 @@ export async function planSizes(
     operands.set(index, computed);
     for (const k of computed.values()) names.add(nodes[index]!.inputs[k]!);
   }
-  const boundary = boundaryUses(input, model, sources, projection);
+  const boundary = boundaryUses(input, model, sources, projection).filter(({ node }) => !gone.has(node));
   for (const { value } of boundary) names.add(value);
   const variants = await denseVariants(input, model, sources, names);
 

@@ -95,7 +95,8 @@ function findNesting({ groups }: Grouping, cost: CostModel): Nesting {
       const expression = parameter.axes[axis]!;
       if (seen.has(expression)) continue;
       seen.add(expression);
-      for (const { variables } of cost.extentOf(expression)) {
+      for (const { variables: leaves } of cost.extentOf(expression)) {
+        const variables = leaves.map((leaf) => leaf.origin?.factor ?? leaf);
         if (variables.length === 1) alone.add(variables[0]!);
         for (const a of variables)
           for (const b of variables) {

@@ -35,7 +35,7 @@ export function allocate(grouping: Grouping, candidates: readonly Candidate[], s
     );
     for (const { pool, order } of ranked) {
       let left = Math.round(
-        pool.reduce((total, i) => total + candidates[i]!.group.size * ownRatio(candidates[i]!, ratio), 0),
+        pool.reduce((total, i) => total + freeChannels(candidates[i]!) * ownRatio(candidates[i]!, ratio), 0),
       );
       for (let at = 0; left > 0 && at < order.length; at++) {
         const i = order[at]!;
@@ -50,11 +50,21 @@ export function allocate(grouping: Grouping, candidates: readonly Candidate[], s
 
 /** The channels that stay when `count` do: those with the highest scores, of equal ones the first to go is the first. */
 export function keptChannels(scores: Float64Array, count: number): Int32Array {
-  const order = Int32Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]! || a - b);
-  return order
+  return ascending(scores)
     .subarray(scores.length - count)
     .slice()
     .sort();
+}
+
+/** For each channel how many are more important: the last to go has rank 0. */
+export function channelRanks(scores: Float64Array): Int32Array {
+  const ranks = new Int32Array(scores.length);
+  ascending(scores).forEach((channel, place) => (ranks[channel] = scores.length - 1 - place));
+  return ranks;
+}
+
+function ascending(scores: Float64Array): Int32Array {
+  return Int32Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]! || a - b);
 }
 
 /** What makes groups alike: their members' ops and roles, and how they nest. Not their sizes. */
@@ -72,9 +82,14 @@ function ownRatio({ ratio: own, shared }: Candidate, ratio: number): number {
   return shared ? 1 - Math.sqrt(1 - share) : share;
 }
 
+/** Channels that could go at all. */
+function freeChannels({ group: { size, stuck } }: Candidate): number {
+  return stuck ? stuck.reduce((free, stays) => free - stays, size) : size;
+}
+
 function localKept(candidate: Candidate, ratio: number): number {
   const { size } = candidate.group;
-  return Math.max(candidate.least, size - Math.round(size * ownRatio(candidate, ratio)));
+  return Math.max(candidate.least, size - Math.round(freeChannels(candidate) * ownRatio(candidate, ratio)));
 }
 
 /** For each channel of a pool, lowest score first, the candidate it belongs to. */
@@ -88,6 +103,5 @@ function rank(candidates: readonly Candidate[], pool: readonly number[]): Int32A
     scores.set(candidates[i]!.scores, at);
     at += candidates[i]!.group.size;
   }
-  const order = Int32Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]! || a - b);
-  return order.map((channel) => owner[channel]!);
+  return ascending(scores).map((channel) => owner[channel]!);
 }

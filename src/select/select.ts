@@ -1,5 +1,5 @@
 import type { Factor } from '../axes/axis.js';
-import type { CostModel, Count } from '../cost/cost.js';
+import type { Count } from '../cost/cost.js';
 import { PruneError } from '../errors.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import type { Plan } from '../plan/plan.js';
@@ -12,11 +12,13 @@ import {
   worstLimit,
   type BudgetOutcome,
   type Limit,
+  type Priced,
 } from './budget.js';
 import { carriersFor } from './eligible.js';
 import { checkGlobs, memberNames, nameFilter } from './names.js';
 import { resolveOptions, type KnapsackSolver, type ResolvedOptions, type SelectOptions } from './options.js';
-import { allocate, keptChannels, type Allocation, type Candidate } from './ranking.js';
+import { keepAxes, withoutStuck } from './positions.js';
+import { allocate, channelRanks, keptChannels, type Allocation, type Candidate } from './ranking.js';
 
 /** What became of one group. */
 export interface GroupSelection {
@@ -43,7 +45,7 @@ export interface KnapsackOutcome {
   readonly solver: KnapsackSolver;
   /** Share of the importance of all candidates that stays. */
   readonly retained: number;
-  /** No plan within the budgets retains more than this share. */
+  /** No plan within the budgets retains more than this share; budgets of latency don't count. */
   readonly bound: number;
   /** Relative distance of the two: at most this much is lost to the search. */
   readonly gap: number;
@@ -60,7 +62,7 @@ export interface KnapsackOutcome {
  */
 export function select(
   grouping: Grouping,
-  cost: CostModel,
+  cost: Priced,
   scores: ReadonlyMap<PruningGroup, Float64Array>,
   options: SelectOptions,
 ): Selection {
@@ -89,6 +91,7 @@ export function select(
     else if (kept[i] === group.size)
       reasons.set(group, `its share at ratio ${round(candidate.ratio ?? ratio)} is less than one channel`);
   });
+  keepAxes(grouping, plan, scores);
   const selection = grouping.groups.map((group): GroupSelection => {
     const left = plan.get(group)?.length ?? group.size;
     const reason = reasons.get(group);
@@ -130,7 +133,7 @@ export interface Candidates {
 
 export function findCandidates(
   grouping: Grouping,
-  cost: CostModel,
+  cost: Priced,
   scores: ReadonlyMap<PruningGroup, Float64Array>,
   options: ResolvedOptions,
 ): Candidates {
@@ -148,7 +151,7 @@ export function findCandidates(
     const names = [...memberNames(grouping, group), group.id, group.name];
     return {
       group,
-      scores: scores.get(group)!,
+      scores: withoutStuck(group, scores.get(group)!),
       least: alignment.least[i]!,
       shared: found.shared.has(group),
       ratio: overrides.find(({ matches }) => names.some(matches))?.ratio,
@@ -157,10 +160,22 @@ export function findCandidates(
   return { candidates, alignment, reasons };
 }
 
-/** Kept counts as a function of factors, reading `kept` live. */
+/** Kept counts as a function of factors, reading `kept` live; an atom counts while its channel's rank does. */
 export function countOf(candidates: readonly Candidate[]): (kept: Int32Array) => Count {
   const index = new Map<Factor, number>(candidates.map(({ group }, i) => [group.factor, i]));
-  return (kept) => (factor) => kept[index.get(factor) ?? -1] ?? factor.size;
+  const ranks = new Map<number, Int32Array>();
+  const rankOf = (candidate: number, channel: number): number => {
+    let rank = ranks.get(candidate);
+    if (!rank) ranks.set(candidate, (rank = channelRanks(candidates[candidate]!.scores)));
+    return rank[channel]!;
+  };
+  return (kept) => (factor) => {
+    const { origin } = factor;
+    const candidate = index.get(origin?.factor ?? factor);
+    if (candidate === undefined) return factor.size;
+    if (!origin) return kept[candidate]!;
+    return rankOf(candidate, origin.index) < kept[candidate]! ? 1 : 0;
+  };
 }
 
 interface Search {
@@ -175,7 +190,7 @@ const steps = 40;
 
 function withinBudget(
   grouping: Grouping,
-  cost: CostModel,
+  cost: Priced,
   limits: readonly Limit[],
   search: Search,
 ): Aligned & { ratio: number } {
@@ -216,7 +231,7 @@ function giveBack(
 
 export function outOfReach(
   grouping: Grouping,
-  cost: CostModel,
+  cost: Priced,
   limits: readonly Limit[],
   count: Count,
   options: ResolvedOptions,

@@ -113,7 +113,18 @@ class Builder {
       return 0;
     });
     const count = kept.reduce<number>((sum, bit) => sum + bit, 0);
-    const weights = this.constant(kept.map((bit) => (bit * inner) / count), [inner, 1]); // prettier-ignore
+    // Positions are merged below; where some go, their sizes are static.
+    const spatial = x.slice(2);
+    const losing = spatial.some(({ mask }) => mask !== undefined);
+    const positions = (losing ? spatial : []).reduce(
+      (list, { mask, before, after }) =>
+        list.flatMap((a) =>
+          Array.from({ length: before }, (_, i) => (mask ? (a * mask[i]! * before) / after : a)),
+        ),
+      [1],
+    );
+    const values = kept.flatMap((bit) => positions.map((weight) => (bit * weight * inner) / count));
+    const weights = this.constant(values, [inner, positions.length]);
     // Sizes that may be symbolic are copied (0), inferred (-1) or asked for.
     const nested = this.reshape(this.input(0), [0, groups, inner, -1]);
     const { normal } = this.normalize(nested, [2, 3], weights, true);

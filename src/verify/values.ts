@@ -91,7 +91,10 @@ export function representativeValues(
   const last = new Map<Factor, string>();
   for (const name of values)
     for (const axis of analysis.axes.get(name) ?? [])
-      for (const factor of analysis.system.leaves(axis)) if (masks.has(factor)) last.set(factor, name);
+      for (const leaf of analysis.system.leaves(axis)) {
+        const factor = leaf.origin?.factor ?? leaf;
+        if (masks.has(factor)) last.set(factor, name);
+      }
   for (const name of last.values()) chosen.add(name);
   return values.filter((name) => chosen.has(name));
 }

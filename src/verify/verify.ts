@@ -86,6 +86,7 @@ function failureOf({ message }: Error): ProofFailure {
 }
 
 class Proof {
+  private feeds: readonly Feed[] = [];
   private readonly used = new Set<Feed>();
   compared = 0;
   maxError = 0;
@@ -102,9 +103,9 @@ class Proof {
 
   /** Input shapes of every run. */
   get runs(): Record<string, readonly number[]>[] {
-    return [...this.used].map(({ tensors }) =>
-      Object.fromEntries([...tensors].map(([name, { dims }]) => [name, dims])),
-    );
+    return this.feeds
+      .filter((feed) => this.used.has(feed))
+      .map(({ tensors }) => Object.fromEntries([...tensors].map(([name, { dims }]) => [name, dims])));
   }
 
   constructor(private readonly input: VerifyInput) {
@@ -137,6 +138,7 @@ class Proof {
       isTrial: variant === varied,
     }));
     for (const given of this.input.feeds ?? []) feeds.push(await this.givenFeeds(given));
+    this.feeds = feeds;
     const { analysis, masks } = this.input;
     const representative = representativeValues(analysis, masks, comparable);
     const names = level === 'full' ? comparable.values : representative;

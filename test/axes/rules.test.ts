@@ -485,6 +485,35 @@ const table: [Case, string][] = [
   [{ op: 'CumSum', inputs: [[2, 3], []], outputs: [[2, 3]], constants: { 1: [1] } }, 'a #b, _ -> a #b'],
   [{ op: 'RoiAlign', inputs: [image, [3, 4], [3]], outputs: [[3, 8, 7, 7]] }, 'n c #…, #r #k, #r -> #r c #…'],
   [{ op: 'GridSample', inputs: [image, [1, 4, 4, 2]], outputs: [[1, 8, 4, 4]] }, 'n c #…, n #… -> n c #…'],
+  [{ op: 'MaxRoiPool', inputs: [image, [3, 5]], outputs: [[3, 8, 2, 2]] }, 'n c #…, #r #k -> #r c #…'],
+  [
+    { op: 'TensorScatter', inputs: [[2, 4, 9, 6], [2, 4, 1, 6], [2]], outputs: [[2, 4, 9, 6]] }, // prettier-ignore
+    'a b #c d, a b #update d, _ -> a b #c d',
+  ],
+  [
+    { op: 'DeformConv', inputs: [image, [4, 8, 3, 3], [1, 18, 3, 3], [4]], outputs: [[1, 4, 3, 3]] },
+    'n (g ci) #…, (g co) ci #…, n #o #…, (g co) -> n (g co) #…',
+  ],
+  [
+    { op: 'Col2Im', inputs: [[1, 32, 9], [2], [2]], outputs: [[1, 8, 6, 6]] },
+    'n (c #block) #l, _, _ -> n c #…',
+  ],
+  [
+    {
+      op: 'CenterCropPad',
+      inputs: [image, [2]],
+      outputs: [[1, 8, 4, 5]],
+      attributes: { axes: [2, 3] },
+    },
+    'a b #c #d, _ -> a b #ccropped #d',
+  ],
+  [{ op: 'Det', inputs: [[8, 3, 3]], outputs: [[8]] }, '… #i #j -> …'],
+  [
+    { op: 'DFT', inputs: [[2, 8, 4, 1]], outputs: [[2, 8, 4, 2]] },
+    'a #b c #d -> a #btransformed c #dtransformed',
+  ],
+  [{ op: 'STFT', inputs: [[2, 16], [], undefined, []], outputs: [[2, 3, 5, 2]] }, 'n #s, _, _, _ -> n #f #bins #complex'], // prettier-ignore
+  [{ op: 'DynamicQuantizeLinear', inputs: [[2, 8]], outputs: [[2, 8], [], []] }, 'a b -> a b, , '],
   ...['QuantizeLinear', 'DequantizeLinear'].flatMap((op): [Case, string][] => [
     [{ op, inputs: [image, [], []], outputs: [image] }, 'a b c d, ,  -> a b c d'],
     [{ op, inputs: [image, [8]], outputs: [image] }, 'a b c d, b -> a b c d'],
@@ -506,15 +535,18 @@ describe('axis rules print their notation', () => {
   );
   it('covers every op', () => {
     const tested = new Set([...pointwiseUnary, ...pointwiseBinary, ...table.map(([{ op }]) => op)]);
-    const { attention, fused, ...families } = axisRuleFamilies;
+    const { attention, fused, opaque, ...families } = axisRuleFamilies;
     // These have a table of their own, in fused-rules.test.ts.
-    expect([attention, fused]).not.toContain(undefined);
+    expect([attention, fused, opaque]).not.toContain(undefined);
     const ops = Object.values(families).flatMap((family) => Object.keys(family));
     expect(ops.filter((op) => !tested.has(op))).toEqual([]);
   });
 });
 
 describe('a rule says why it does not apply', () => {
+  it.each(Object.keys(axisRuleFamilies.opaque!))('%s, to any node', (op) => {
+    expect(() => notationOf({ op, inputs: [image], outputs: [image] })).toThrow(NoRelation);
+  });
   const refusal = (given: Case): string => {
     try {
       return notationOf(given);

@@ -18,6 +18,17 @@ export const contraction: AxisRules = {
     contraction: [0, 1],
     why: spatial,
   }),
+  DeformConv: (op) => {
+    if (intAttribute(op.node, 'offset_group', 1) !== 1)
+      throw new NoRelation('channels have offsets in groups');
+    const operands = ['n (g ci) #…', '(g co) ci #…', 'n #o #…', op.has(3) ? '(g co)' : '_', 'n #m #…'];
+    return {
+      notation: `${operands.slice(0, op.inputCount).join(', ')} -> n (g co) #…`,
+      sizes: { g: intAttribute(op.node, 'group', 1) },
+      contraction: [0, 1],
+      why: spatial,
+    };
+  },
   Gemm: gemm,
   MatMul: matMul,
   Einsum: einsum,

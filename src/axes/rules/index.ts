@@ -8,6 +8,7 @@ import { fused } from './fused.js';
 import { indexing } from './indexing.js';
 import { movement } from './movement.js';
 import { normalization } from './normalization.js';
+import { opaque } from './opaque.js';
 import { pooling } from './pooling.js';
 import { quantization } from './quantization.js';
 import { recurrent } from './recurrent.js';
@@ -26,6 +27,7 @@ export const axisRuleFamilies: Readonly<Record<string, AxisRules>> = {
   constant,
   attention,
   fused,
+  opaque,
 };
 
 /** All rules, by op type (`domain::Op` outside the default domain). */

@@ -66,6 +66,13 @@ export const indexing: AxisRules = {
     return { notation: `${y}, _ -> ${y}`, why: 'each element adds those before it' };
   },
   RoiAlign: { notation: 'n c #…, #r #k, #r -> #r c #…', why: 'boxes are placed by position' },
+  MaxRoiPool: { notation: 'n c #…, #r #k -> #r c #…', why: 'boxes are placed by position' },
+  TensorScatter: (op) => {
+    const x = letters(op.shape(0).length);
+    const at = axisIndex(intAttribute(op.node, 'axis', -2), x.length);
+    const [cache, update] = [x.with(at, `#${x[at]}`).join(' '), x.with(at, '#update').join(' ')];
+    return { notation: `${cache}, ${update}${op.inputCount > 2 ? ', _' : ''} -> ${cache}`, why: pointed };
+  },
   GridSample: { notation: 'n c #…, n #… -> n c #…', why: 'a grid points into these axes' },
 };
 

@@ -57,6 +57,19 @@ export const movement: AxisRules = {
     const axes = x.map((letter, i) => (i === time || i === batch ? `#${letter}` : letter)).join(' ');
     return { notation: `${axes}, _ -> ${axes}`, why: 'it is reversed by position' };
   },
+  Col2Im: {
+    notation: 'n (c #block) #l, _, _ -> n c #…',
+    why: 'these positions become spatial',
+  },
+  CenterCropPad: (op) => {
+    const [from, to] = [op.shape(0), op.outputShape()];
+    const x = letters(from.length);
+    const axes = intsAttribute(op.node, 'axes')?.map((axis) => axisIndex(axis, x.length));
+    const given = new Set(axes ?? x.map((_, i) => i));
+    const input = x.map((letter, i) => (given.has(i) ? `#${letter}` : letter));
+    const output = x.map((letter, i) => (given.has(i) && from[i] !== to[i] ? `#${letter}cropped` : input[i]));
+    return { notation: `${input.join(' ')}, _ -> ${output.join(' ')}`, why: 'it is cropped by position' };
+  },
   DepthToSpace: (op) => {
     const columnFirst = stringAttribute(op.node, 'mode', 'DCR') === 'CRD';
     const block = intAttribute(op.node, 'blocksize', 1);

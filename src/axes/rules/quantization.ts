@@ -18,4 +18,11 @@ function linear(op: OpContext): Relation {
   };
 }
 
-export const quantization: AxisRules = ruleFor('QuantizeLinear DequantizeLinear', linear);
+export const quantization: AxisRules = {
+  ...ruleFor('QuantizeLinear DequantizeLinear', linear),
+  // The range always takes in 0, so zeros at removed positions are neutral, as in a sum.
+  DynamicQuantizeLinear: (op) => {
+    const x = letters(op.shape(0).length);
+    return { notation: `${x.join(' ')} -> ${x.join(' ')}, , `, sums: x };
+  },
+};

@@ -47,4 +47,22 @@ export const reduction: AxisRules = {
   ...ruleFor('ReduceMean ReduceMax ReduceMin', reduce('normalize')),
   ...ruleFor('ReduceProd ReduceLogSumExp', reduce('blocked')),
   ...ruleFor('ArgMax ArgMin', argExtreme),
+  Det: { notation: '… #i #j -> …', why: 'a determinant needs every element' },
+  DFT: (op) => {
+    const x = letters(op.shape(0).length);
+    const axis = op.parameter('axis')?.[0] ?? (op.opset < 20 ? 1 : -2);
+    const at = axisIndex(axis, x.length);
+    const input = x.map((letter, i) => (i === at || i === x.length - 1 ? `#${letter}` : letter));
+    const output = input.map((letter) => (letter.startsWith('#') ? `${letter}transformed` : letter));
+    const rest = new Array(op.inputCount - 1).fill(', _').join('');
+    return {
+      notation: `${input.join(' ')}${rest} -> ${output.join(' ')}`,
+      why: 'a transform mixes all elements',
+    };
+  },
+  STFT: (op) => {
+    const signal = op.shape(0).length === 3 ? 'n #s #c' : 'n #s';
+    const rest = new Array(op.inputCount - 1).fill(', _').join('');
+    return { notation: `${signal}${rest} -> n #f #bins #complex`, why: 'a transform mixes all elements' };
+  },
 };

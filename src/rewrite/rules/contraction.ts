@@ -13,6 +13,7 @@ export const grouped: RewriteRule = {
 export const contraction: RewriteRules = {
   Conv: grouped,
   ConvTranspose: grouped,
+  DeformConv: grouped,
   ConvInteger: grouped,
   QLinearConv: grouped,
 };

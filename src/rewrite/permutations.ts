@@ -1,0 +1,36 @@
+import type { AxisAnalysis } from '../axes/couple.js';
+import { withAttribute } from '../onnx/attributes.js';
+import { integerTensor } from '../onnx/values.js';
+import { makeNode, type ModelEdit } from './edit.js';
+import type { Projection } from './projection.js';
+
+/**
+ * A permutation that lost positions is no longer a regular shuffle: it becomes one Gather with the order that is left.
+ * Returns the nodes that went into it; those that no plan touches stay as they are.
+ */
+export function rewritePermutations(
+  { axes, permutations, model }: AxisAnalysis,
+  projection: Projection,
+  edit: ModelEdit,
+): ReadonlySet<number> {
+  const replaced = new Set<number>();
+  for (const { nodes, input, output, axis, sources } of permutations) {
+    const from = projection.kept(axes.get(input)![axis]!);
+    const to = projection.kept(axes.get(output)![axis]!);
+    if (!from && !to) continue;
+    const place = new Map<number, number>();
+    (from ?? Array.from(sources.keys())).forEach((position, i) => place.set(position, i));
+    const order = Array.from(to ?? sources.keys(), (position) => place.get(sources[position]!)!);
+    const last = nodes.at(-1)!;
+    const { name } = model.graph.nodes[last]!;
+    const indices = edit.names.take(`${output}_order`);
+    edit.addTensor(integerTensor(indices, order));
+    for (const node of nodes) {
+      edit.removeNode(node);
+      replaced.add(node);
+    }
+    const gather = makeNode('Gather', [input, indices], output);
+    edit.setNode(last, withAttribute({ ...gather, name }, 'axis', { type: 'int', value: BigInt(axis) }));
+  }
+  return replaced;
+}
