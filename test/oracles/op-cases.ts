@@ -128,6 +128,19 @@ const contraction: Record<string, Cases> = {
       attributes: { group: c.group, ...window(c) },
     }),
   ),
+  DeformConv: convDims.map((c) => {
+    const kernel = [c.kernel, c.kernel];
+    const out = 6 - c.kernel;
+    return only('DeformConv', {
+      operands: [
+        x([c.batch, c.group * c.inner, 5, 5]),
+        w([c.group * c.outer, c.inner, ...kernel]),
+        x([c.batch, 2 * c.kernel * c.kernel, out, out]),
+        ...(c.bias ? [w([c.group * c.outer])] : []),
+      ],
+      attributes: { group: c.group, kernel_shape: kernel },
+    });
+  }),
   ConvInteger: convDims.map((c) =>
     only('ConvInteger', {
       operands: [
@@ -342,6 +355,21 @@ const reduceCase = fc.record({
   opset: opsets,
 });
 const reduction: Record<string, Cases> = {
+  Det: fc.tuple(size, size).map((dims) => only('Det', { operands: [x([...dims, 3, 3])] })),
+  DFT: fc
+    .tuple(size, size, fc.integer({ min: 1, max: 2 }))
+    .map(([n, c, parts]) => only('DFT', { opset: 17, operands: [x([n, 4, c, parts])] })),
+  STFT: size.map((n) =>
+    only('STFT', {
+      opset: 17,
+      operands: [
+        x([n, 16, 1]),
+        w([], { dtype: 'int64', values: [4] }),
+        undefined,
+        w([], { dtype: 'int64', values: [8] }),
+      ],
+    }),
+  ),
   ...named(
     `ReduceSum ReduceSumSquare ReduceL1 ReduceL2 ReduceLogSum ReduceMean ReduceMax ReduceMin ReduceProd
      ReduceLogSumExp`,
@@ -420,6 +448,14 @@ const groupings = fc
 
 const parts = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 });
 const movement: Record<string, Cases> = {
+  Col2Im: fc
+    .tuple(size, size)
+    .map(([n, c]) => only('Col2Im', { operands: [x([n, c * 4, 25]), ints([6, 6]), ints([2, 2])] })),
+  CenterCropPad: fc
+    .tuple(size, size)
+    .map(([n, c]) =>
+      only('CenterCropPad', { operands: [x([n, c, 6]), ints([4])], attributes: { axes: [2] } }),
+    ),
   Reshape: fc.tuple(groupings, fc.nat(8), fc.boolean()).map(([{ a, b }, free, zero]) => {
     const target: number[] = b.map((dim, i) => (i === free ? -1 : dim));
     if (zero) target.forEach((dim, i) => { if (dim === a[i]) target[i] = 0; }); // prettier-ignore
@@ -614,6 +650,15 @@ const indexing: Record<string, Cases> = {
       ],
     }),
   ),
+  MaxRoiPool: fc.tuple(size, size).map(([c, r]) =>
+    only('MaxRoiPool', {
+      operands: [
+        x([1, c, 6, 6]),
+        w([r, 5], { values: Array.from({ length: r }, () => [0, 0, 0, 3, 3]).flat() }),
+      ],
+      attributes: { pooled_shape: [2, 2] },
+    }),
+  ),
   GridSample: fc
     .tuple(size, size)
     .map(([n, c]) => only('GridSample', { operands: [x([n, c, 4, 4]), x([n, 3, 3, 2])] })),
@@ -669,6 +714,9 @@ const quantization: Record<string, Cases> = {
       ],
       ...(perAxis && { attributes: { axis: 1 } }),
     }),
+  ),
+  DynamicQuantizeLinear: dimsOf(1, 3).map((dims) =>
+    only('DynamicQuantizeLinear', { operands: [x(dims)], outputs: 3 }),
   ),
   DequantizeLinear: fc.tuple(dimsOf(2, 4), fc.boolean()).map(([dims, perAxis]) =>
     only('DequantizeLinear', {

@@ -5,6 +5,7 @@ import type { CostContext, CostRules, Price } from '../rule.js';
 export const contraction: CostRules = {
   // n · (g co) · positions · ci · kernel
   Conv: (op) => ({ terms: [[...op.output(), ...op.input(1).slice(1)]], operands: [0, 1] }),
+  DeformConv: (op) => ({ terms: [[...op.output(), ...op.input(1).slice(1)]], operands: [0, 1] }),
   // Every input position is scattered: n · (g ci) · positions · co · kernel
   ConvTranspose: (op) => ({ terms: [[...op.input(0), ...op.input(1).slice(1)]], operands: [0, 1] }),
   Gemm: (op) => ({ terms: [[...op.output(), op.input(0)[isTransposed(op) ? 0 : 1]!]], operands: [0, 1] }),
