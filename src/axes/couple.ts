@@ -159,17 +159,17 @@ class Coupling {
       const context = this.context(node);
       const result = typeof rule === 'function' ? rule(context) : rule;
       const relation = typeof result === 'string' ? { notation: result } : result;
+      const notation = this.parse(relation.notation);
+      // Unrelated it would be as good as absent, and what is pruned on the others would not be on it.
+      node.inputs.forEach((value, input) => {
+        if (value && !inputs[input] && notation.inputs[input])
+          throw new NoRelation(`the rank of input ${input} ('${value}') is unknown`);
+      });
       // An output of unknown shape beside the first gets no axes; whoever reads it is blocked.
       const outputs = node.outputs.map((value, k) =>
         value && (k === 0 || this.facts.shapeOf(value)) ? context.outputShape(k) : undefined,
       );
-      const applied = applyRelation(
-        this.system,
-        this.parse(relation.notation),
-        relation,
-        { inputs, outputs },
-        origin,
-      );
+      const applied = applyRelation(this.system, notation, relation, { inputs, outputs }, origin);
       node.outputs.forEach((value, k) => outputs[k] && this.axes.set(value, applied.outputs[k]!));
       this.recordRoles(index, relation, applied, parameters);
       return relation;

@@ -1,0 +1,17 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, copyFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** Compiles src and test for scripts that run what is under test/. Returns the folder. */
+export function compileTests() {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const out = `${root}.tmp/tests`;
+  mkdirSync(out, { recursive: true });
+  copyFileSync(`${root}package.json`, `${out}/package.json`);
+  const args = [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}test/tsconfig.json`];
+  const { stdout } = spawnSync(process.execPath, [...args, '--noEmit', 'false', '--outDir', out], {
+    encoding: 'utf8',
+  });
+  if (stdout) console.error(stdout);
+  return out;
+}

@@ -1,0 +1,25 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { nodeRuntime } from '../../src/runtime/node.js';
+import { recipes } from '../oracles/random-graph/index.js';
+import { checkGraph } from './check-graph.js';
+
+const runtime = await nodeRuntime();
+
+/** A bounded run; `scripts/fuzz.mjs` is the long one. */
+it('random graphs compute the same without what is removed from them', async () => {
+  const touched = new Set<string>();
+  let pruned = 0;
+  await fc.assert(
+    fc.asyncProperty(recipes, async (recipe) => {
+      const outcome = await checkGraph(recipe, { runtime });
+      if (outcome.pruned > 0) pruned++;
+      for (const op of outcome.touched) touched.add(op);
+      expect(outcome.problem).toBeUndefined();
+    }),
+    { numRuns: 150, seed: 1, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
+  );
+  // Graphs in which nothing can go would pass unseen.
+  expect(pruned).toBeGreaterThan(20);
+  expect(touched.size).toBeGreaterThan(30);
+});

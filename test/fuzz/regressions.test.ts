@@ -1,0 +1,63 @@
+/** What random graphs found, as small graphs written by hand. */
+import { expect, it } from 'vitest';
+import type { Model } from '../../src/onnx/model.js';
+import { floatTensor } from '../../src/onnx/values.js';
+import { nodeRuntime } from '../../src/runtime/node.js';
+import { inferShapes } from '../../src/shapes/shapes.js';
+import { pruneAtRandom } from '../oracles/pruned.js';
+import { model, node, value } from '../shapes/build-model.js';
+
+const runtime = await nodeRuntime();
+
+const weight = (name: string, dims: readonly number[]) => {
+  const count = dims.reduce((a, b) => a * b, 1);
+  return floatTensor(name, Float32Array.from({ length: count }, (_, i) => Math.sin(1 + 7 * i)), dims); // prettier-ignore
+};
+
+/** A comparison of opset 12, whose rank onnxruntime doesn't tell, used as the slope of a PRelu. */
+const comparison: Model = model(
+  {
+    inputs: [value('x', [2, 5])],
+    outputs: [value('y')],
+    initializers: [weight('a', [5, 6]), weight('b', [6]), weight('c', [6, 3])],
+    nodes: [
+      node('MatMul', ['x', 'a'], ['h']),
+      node('GreaterOrEqual', ['h', 'b'], ['larger']),
+      node('Cast', ['larger'], ['slope'], { to: 1 }),
+      node('PRelu', ['h', 'slope'], ['p']),
+      node('MatMul', ['p', 'c'], ['y']),
+    ],
+  },
+  12,
+);
+
+it('the rank of a comparison of opset 12 is unknown, and no scalar', async () => {
+  const shapes = await inferShapes(comparison, runtime);
+  expect(shapes.of('larger')).not.toEqual([]);
+});
+
+it('an operand of unknown rank blocks what it meets (seed 0, graph 15)', async () => {
+  const { prove } = await pruneAtRandom(comparison, runtime);
+  expect((await prove()).failure).toBeUndefined();
+});
+
+it('statistics of a GroupNormalization leave removed positions out too (seed 207, graph 3)', async () => {
+  const { prove, masks } = await pruneAtRandom(
+    model(
+      {
+        inputs: [value('x', [1, 4, 3, 5])],
+        outputs: [value('y')],
+        initializers: [weight('a', [5, 6]), weight('s', [4]), weight('t', [4]), weight('b', [6, 3])],
+        nodes: [
+          node('MatMul', ['x', 'a'], ['h']),
+          node('GroupNormalization', ['h', 's', 't'], ['n'], { num_groups: 2 }),
+          node('MatMul', ['n', 'b'], ['y']),
+        ],
+      },
+      21,
+    ),
+    runtime,
+  );
+  expect(masks.size).toBe(1);
+  expect((await prove()).failure).toBeUndefined();
+});
