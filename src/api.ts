@@ -49,7 +49,8 @@ export interface VerifySettings extends CommonOptions {
   readonly seed?: number | undefined;
 }
 
-export type BenchSettings = Omit<BenchOptions, 'runtime' | 'onProgress' | 'signal'> & CommonOptions;
+export type BenchSettings = Omit<BenchOptions, 'runtime' | 'onProgress' | 'signal' | 'memory'> &
+  CommonOptions;
 
 export interface EvaluateSettings
   extends
@@ -196,6 +197,7 @@ export async function bench(
   return engine.bench(contestants, {
     ...rest,
     runtime,
+    memory: () => process.memoryUsage.rss(),
     ...(signal && { signal }),
     ...(onProgress && {
       onProgress: ({ share }: { readonly share: number }) =>

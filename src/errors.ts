@@ -9,6 +9,7 @@ export type PruneErrorCode =
   | 'budget' // a budget that can't be met
   | 'runtime' // onnxruntime refused or failed
   | 'verification' // the proof failed
+  | 'slow' // a speedup that was asked for was not measured
   | 'write' // the output can't be written
   | 'aborted'
   | 'internal'; // a broken invariant of ours

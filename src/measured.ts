@@ -36,8 +36,12 @@ const slowest = 1.02;
 /** A plan this far below the latency asked for has removed too much. */
 const tooFast = 0.93;
 
-/** Seconds that a plan is timed against the dense model. */
+/** A plan is timed against the dense model until the interval is this narrow to either side ... */
+const trialWidth = 0.015;
+
+/** ... for at least and at most so many seconds. */
 const trialSeconds = 3;
+const longestTrial = 15;
 
 /**
  * Chooses channels by measurement: rounds to the multiple that kernels like best, prices plans with a table of latencies,
@@ -80,6 +84,8 @@ export async function chooseMeasured<Choice extends { readonly plan: Plan }>(
         runtime,
         provider,
         minSeconds: trialSeconds,
+        halfWidth: trialWidth,
+        maxSeconds: longestTrial,
         ...(threads !== undefined && { threads }),
         ...(signal && { signal }),
         ...(options.shapes && { shapes: options.shapes }),

@@ -4,7 +4,7 @@ import { encodeModel } from '../onnx/codec.js';
 import type { Model } from '../onnx/model.js';
 import { inputSpecs, randomInputs } from '../runtime/inputs.js';
 import { assertProvider } from '../runtime/providers.js';
-import type { Provider, Runtime, SessionOptions } from '../runtime/runtime.js';
+import type { ProfiledNode, Provider, Runtime, SessionOptions } from '../runtime/runtime.js';
 import type { BenchResult, ModelTiming } from './result.js';
 import { median, pairedSpeedup, quantile } from './statistics.js';
 
@@ -32,6 +32,17 @@ export interface BenchOptions {
   readonly runs?: number;
   /** Default 3 seconds; of no effect with `runs`. */
   readonly minSeconds?: number;
+  /**
+   * Go on until the intervals of all speedups are no wider than this share to either side, e.g. 0.02, or `maxSeconds`
+   * have passed. Of no effect with `runs`.
+   */
+  readonly halfWidth?: number;
+  /** With `halfWidth`. Default 60. */
+  readonly maxSeconds?: number;
+  /** Also time each kind of op with onnxruntime's profiler. Default false. */
+  readonly profile?: boolean;
+  /** Bytes that the process uses now, to tell the memory of each model. */
+  readonly memory?: () => number;
   readonly signal?: AbortSignal;
   /** Called after every round; `share` of the work done, 0 to 1. */
   readonly onProgress?: (progress: { readonly rounds: number; readonly share: number }) => void;
@@ -39,6 +50,8 @@ export interface BenchOptions {
 
 interface Contestant {
   readonly name: string;
+  /** What the timing says besides times. */
+  readonly extras: { memory?: number; operators?: Readonly<Record<string, number>> };
   readonly session: InferenceSession;
   readonly feeds: Record<string, Tensor>;
   readonly samples: number[];
@@ -61,11 +74,21 @@ export async function bench(models: readonly BenchModel[], options: BenchOptions
     for (const { name, model } of models) {
       throwIfAborted(options.signal);
       const bytes = model instanceof Uint8Array ? model : encodeModel(model);
+      const before = options.memory?.();
       const loaded = await runtime.load(bytes, session);
-      const contestant: Contestant = { name, session: loaded, feeds: {}, samples: [] };
+      const contestant: Contestant = { name, session: loaded, feeds: {}, samples: [], extras: {} };
       contestants.push(contestant);
       const specs = inputSpecs(loaded, options);
       Object.assign(contestant.feeds, randomInputs(runtime, specs, seed));
+      if (options.memory && before !== undefined) {
+        await loaded.run(contestant.feeds);
+        contestant.extras.memory = Math.max(0, options.memory() - before);
+      }
+      if (options.profile)
+        contestant.extras.operators = operatorTimes(
+          await runtime.profile(bytes, contestant.feeds, session, profiledRuns),
+          profiledRuns,
+        );
       inputs ??= Object.fromEntries(specs.map((spec) => [spec.name, spec.shape]));
       if (provider !== 'cpu') {
         const use = assertProvider(await runtime.profile(bytes, contestant.feeds, session), provider);
@@ -112,7 +135,52 @@ async function measure(
     rounds++;
     options.onProgress?.({ rounds, share: share(rounds) });
   }
+  const { halfWidth, maxSeconds = 60, seed = 0 } = options;
+  if (halfWidth === undefined || options.runs !== undefined) return rounds;
+  const isOver = (): boolean => performance.now() - start > 1000 * maxSeconds;
+  while (!isOver() && !isSettled(contestants, halfWidth, seed)) {
+    // The bootstrap costs time too: not after every round.
+    const more = Math.max(roundsBetween, 0.1 * rounds);
+    for (let i = 0; i < more && !isOver(); i++) {
+      await round(contestants, options.signal, true);
+      rounds++;
+    }
+    options.onProgress?.({ rounds, share: 1 });
+  }
   return rounds;
+}
+
+/** Fewest rounds between two looks at the intervals. */
+const roundsBetween = 10;
+
+function isSettled(
+  [first, ...others]: readonly Contestant[],
+  halfWidth: number,
+  seed: number | string,
+): boolean {
+  return others.every(({ name, samples }) => {
+    const { speedup, interval } = pairedSpeedup(first!.samples, samples, `${seed}:${name}`);
+    return (interval[1] - interval[0]) / 2 <= halfWidth * speedup;
+  });
+}
+
+/** Runs that are profiled. */
+const profiledRuns = 7;
+
+/** The first runs are slower. The median over the others by node, summed by op type, the slowest first. */
+function operatorTimes(profile: readonly ProfiledNode[], runs: number): Record<string, number> {
+  const byNode = new Map<string, { opType: string; times: number[] }>();
+  for (const { name, opType, microseconds } of profile) {
+    const known = byNode.get(`${opType} ${name}`);
+    if (known) known.times.push(microseconds);
+    else byNode.set(`${opType} ${name}`, { opType, times: [microseconds] });
+  }
+  const sums = new Map<string, number>();
+  for (const { opType, times } of byNode.values()) {
+    const later = times.slice(Math.floor((2 * times.length) / runs));
+    sums.set(opType, (sums.get(opType) ?? 0) + median(later.length > 0 ? later : times) / 1000);
+  }
+  return Object.fromEntries([...sums].sort((a, b) => b[1] - a[1]));
 }
 
 async function round(contestants: readonly Contestant[], signal: AbortSignal | undefined, measured: boolean) {
@@ -124,7 +192,7 @@ async function round(contestants: readonly Contestant[], signal: AbortSignal | u
   }
 }
 
-function timing({ name, samples }: Contestant): ModelTiming {
+function timing({ name, samples, extras }: Contestant): ModelTiming {
   const middle = median(samples);
   return {
     name,
@@ -132,6 +200,7 @@ function timing({ name, samples }: Contestant): ModelTiming {
     p90: quantile(samples, 0.9),
     minimum: quantile(samples, 0),
     spread: (quantile(samples, 0.75) - quantile(samples, 0.25)) / middle,
+    ...extras,
     samples,
   };
 }

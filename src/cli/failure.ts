@@ -14,6 +14,7 @@ export const exitCodes: Readonly<Record<PruneErrorCode, number>> = {
   verification: 6,
   runtime: 7,
   write: 8,
+  slow: 9,
   aborted: 130,
 };
 
@@ -28,6 +29,7 @@ export const exitCodeMeanings: readonly (readonly [code: number, meaning: string
   [6, 'the proof failed; nothing was written'],
   [7, 'onnxruntime or the asked provider failed'],
   [8, 'a file cannot be written'],
+  [9, 'a speedup that was asked for was not measured'],
   [130, 'interrupted; nothing was written'],
 ];
 

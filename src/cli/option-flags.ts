@@ -273,13 +273,9 @@ export const benchFlags = {
   ...common,
   shapes,
   provider,
-  threads,
-  batch: {
-    flags: '--batch <size>',
-    group: measurement,
-    help: 'size of symbolic leading axes (default: 1)',
-    value: integer(1),
-  },
+  // The command takes several of each.
+  threads: apiOnly,
+  batch: apiOnly,
   warmup: {
     flags: '--warmup <runs>',
     group: measurement,
@@ -297,6 +293,24 @@ export const benchFlags = {
     group: measurement,
     help: 'how long to measure at least (default: 3)',
     value: number({ min: 0 }),
+  },
+  halfWidth: {
+    flags: '--half-width <share>',
+    group: measurement,
+    help: 'go on until intervals are this narrow to either side, e.g. 0.02',
+    value: number({ min: 0, max: 1 }),
+  },
+  maxSeconds: {
+    flags: '--max-seconds <seconds>',
+    group: measurement,
+    help: 'how long to go on with --half-width (default: 60)',
+    value: number({ min: 0 }),
+  },
+  profile: {
+    flags: '--profile',
+    group: measurement,
+    help: 'also show the time by kind of op: which got faster, and which did not',
+    value: toggle,
   },
   seed: { ...seed, value: integer(0) },
 } as const satisfies Flags<BenchSettings>;

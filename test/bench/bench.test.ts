@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { InferenceSession } from 'onnxruntime-common';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { bench, type BenchOptions } from '../../src/bench/bench.js';
 import { decodeModel } from '../../src/onnx/codec.js';
+import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { ProfiledNode, Runtime } from '../../src/runtime/runtime.js';
 
@@ -93,4 +94,56 @@ test('bad options and aborts are refused', async () => {
   await expect(bench(models, { runtime, signal: AbortSignal.abort() })).rejects.toMatchObject({
     code: 'aborted',
   });
+});
+
+test('goes on until the interval is as narrow as asked for, or time is up', async () => {
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  try {
+    const random = randomGenerator(1);
+    /** Runs take 10 ms of an artificial clock, more or less. */
+    const noisy = (noise: number): Runtime => ({
+      ...logging(),
+      load: async (model, options) => {
+        const session = await runtime.load(model, options);
+        session.run = () => {
+          now += 10 * (1 + noise * random());
+          return Promise.resolve({});
+        };
+        return session;
+      },
+    });
+    const options = { warmup: 0, minSeconds: 0.1, halfWidth: 0.05, maxSeconds: 8 };
+    const quiet = await bench(models, { ...options, runtime: noisy(0.001) });
+    const loud = await bench(models, { ...options, runtime: noisy(0.5) });
+    expect(loud.rounds).toBeGreaterThan(quiet.rounds);
+    for (const { comparisons } of [quiet, loud]) {
+      const { interval, speedup } = comparisons[0]!;
+      expect((interval[1] - interval[0]) / 2 / speedup).toBeLessThanOrEqual(0.05);
+    }
+    const hopeless = await bench(models, { ...options, halfWidth: 1e-9, runtime: noisy(0.5) });
+    expect(hopeless.models[0]!.samples.length * 2 * 10).toBeGreaterThan(6000);
+    expect(hopeless.models[0]!.samples.length * 2 * 10).toBeLessThan(10_000);
+  } finally {
+    clock.mockRestore();
+  }
+});
+
+test('tells memory and the time of each kind of op', async () => {
+  let used = 1000;
+  const { models: timings } = await bench(models, {
+    runtime,
+    runs: 1,
+    warmup: 0,
+    profile: true,
+    memory: () => (used += 500),
+  });
+  for (const { memory, operators } of timings) {
+    expect(memory).toBe(500);
+    expect(Object.keys(operators!)).toContain('Conv');
+    for (const time of Object.values(operators!)) expect(time).toBeGreaterThanOrEqual(0);
+  }
+  const plain = await bench(models, { runtime, runs: 1, warmup: 0 });
+  expect(plain.models[0]).not.toHaveProperty('memory');
+  expect(plain.models[0]).not.toHaveProperty('operators');
 });
