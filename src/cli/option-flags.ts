@@ -43,7 +43,7 @@ const integerOrAuto: Value<number | 'auto'> = {
 const ratio = number({ min: 0, below: 1 });
 // prettier-ignore
 const criteria = [
-  'magnitude', 'l1', 'l2', 'bn-scale', 'lamp', 'fpgm', 'random', 'taylor', 'taylor-abs', 'taylor-gate', 'snip',
+  'magnitude', 'l1', 'l2', 'bn-scale', 'lamp', 'fpgm', 'random', 'taylor', 'taylor-abs', 'taylor-weight', 'snip',
   'fisher', 'grasp', 'crop', 'flap', 'activation',
 ] as const;
 const lossNames = ['cross-entropy', 'pseudo-labels', 'squared-norm', 'kl', 'mse', 'output'] as const;

@@ -6,7 +6,7 @@ import { flap } from './flap.js';
 import { fpgm } from './fpgm.js';
 import { bnScale, defaultMagnitude, l1, l2, lamp } from './magnitude.js';
 import { random } from './random.js';
-import { fisher, snip, taylor, taylorAbs, taylorGate } from './taylor.js';
+import { fisher, snip, taylor, taylorAbs, taylorWeight } from './taylor.js';
 
 /** The built-in criteria by name. */
 export const criteria = {
@@ -19,7 +19,7 @@ export const criteria = {
   random,
   taylor,
   'taylor-abs': taylorAbs,
-  'taylor-gate': taylorGate,
+  'taylor-weight': taylorWeight,
   snip,
   fisher,
   grasp,

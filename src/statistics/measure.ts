@@ -5,12 +5,12 @@ import type { Batch, BatchTensor, DataSource } from '../data/batch.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { Loss } from '../gradients/losses.js';
 import { GradientRunner } from '../gradients/session.js';
-import type { Grouping, PruningGroup } from '../groups/group.js';
+import type { Grouping, Member, PruningGroup } from '../groups/group.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, floatTensor } from '../onnx/values.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { measureActivations } from './activations.js';
-import { SensitivitySums, type GroupWeights } from './sensitivities.js';
+import { gateMembers, SensitivitySums, type GroupWeights } from './sensitivities.js';
 import { byChannel, productSums } from './slice-sums.js';
 import { untieParameters, type UntiedModel } from './untied.js';
 
@@ -37,8 +37,13 @@ export class Measurement {
   ) {
     const { runtime, loss, signal } = options;
     this.untied = untieParameters(grouping, grouping.groups);
-    const { model, tensors } = this.untied;
-    this.runner = new GradientRunner({ model, runtime, loss, wrt: [...tensors.keys()], signal });
+    const { model, tensors, nameOf } = this.untied;
+    // Gates need the gradients of few tensors, and none of those that cost a product each.
+    const isGatesOnly = !needs.some((need) => need !== 'gates' && need !== 'activations');
+    const wrt = isGatesOnly
+      ? grouping.groups.flatMap(({ members }) => gateMembers(members.filter(isFloat32)).flat().map(({ parameter }) => nameOf(parameter))) // prettier-ignore
+      : tensors.keys();
+    this.runner = new GradientRunner({ model, runtime, loss, wrt: [...new Set(wrt)], signal });
   }
 
   async measure(grouping: Grouping): Promise<Map<PruningGroup, Measured>> {
@@ -53,7 +58,7 @@ export class Measurement {
     const reader = new WeightReader(grouping, grouping.groups);
     const weights = grouping.groups.map((group): GroupWeights => ({
       group,
-      weights: reader.weightsOf(group).filter(({ member }) => isFloat32(member.parameter.source.tensor)),
+      weights: reader.weightsOf(group).filter(({ member }) => isFloat32(member)),
       nameOf: (member) => this.untied.nameOf(member.parameter),
     })); // prettier-ignore
     const tensors = untieParameters(grouping, grouping.groups).tensors;
@@ -135,8 +140,8 @@ export class Measurement {
   }
 }
 
-function isFloat32({ dtype }: Tensor): boolean {
-  return dtype === 'float32';
+function isFloat32({ parameter }: Member): boolean {
+  return parameter.source.tensor.dtype === 'float32';
 }
 
 /** The same examples one by one. A model with a fixed batch gets its batch with one example that counts. */

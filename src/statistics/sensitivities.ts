@@ -64,7 +64,10 @@ class Entry {
       absolute: new Float64Array(size),
       elementwise: new Float64Array(size),
     }));
-    this.gates = gatesOf(this.members, size);
+    this.gates = gateMembers(source.weights.map(({ member }) => member)).map((gate) => ({
+      members: this.members.filter(({ weights }) => gate.includes(weights.member)),
+      squared: new Float64Array(size),
+    }));
   }
 
   add(gradients: ReadonlyMap<string, Float32Array>, known: Map<string, AxisSums>): void {
@@ -122,18 +125,12 @@ interface Gate {
  * Scaling a node's output channel by z scales the weights that make it: ∂L/∂z at z = 1 is Σ g·w over them, shifts
  * included. After a normalisation layer that is the gate; else after what produces the channel.
  */
-function gatesOf(members: readonly MemberEntry[], size: number): Gate[] {
-  const hasScale = members.some(({ weights }) => weights.role === 'scale');
-  const key = hasScale ? 'scale' : 'produce';
-  const nodes = new Set(
-    members.filter(({ weights }) => weights.role === key).map(({ weights }) => weights.member.parameter.node),
+export function gateMembers(members: readonly Member[]): Member[][] {
+  const key = members.some(({ role }) => role === 'scale') ? 'scale' : 'produce';
+  const nodes = new Set(members.filter(({ role }) => role === key).map(({ parameter }) => parameter.node));
+  return [...nodes].map((node) =>
+    members.filter(({ role, parameter }) => parameter.node === node && (role === key || role === 'shift')),
   );
-  return [...nodes].map((node) => ({
-    members: members.filter(
-      ({ weights: { role, member } }) => member.parameter.node === node && (role === key || role === 'shift'),
-    ),
-    squared: new Float64Array(size),
-  }));
 }
 
 function accumulate(into: Float64Array, values: ArrayLike<number>, square: boolean): void {

@@ -8,7 +8,7 @@ export interface UntiedModel {
   readonly model: Model;
   /** The tensors of groups by name, with the values they have in the grouping. */
   readonly tensors: ReadonlyMap<string, Tensor>;
-  nameOf(use: ParameterUse): string;
+  readonly nameOf: (use: ParameterUse) => string;
 }
 
 /** Exporters store equal vectors once; gradients are wanted per use. Tied matrices keep one gradient. */
