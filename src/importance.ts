@@ -1,11 +1,12 @@
 import type { Analysis } from './analyze.js';
-import { dataNeeds, type Criterion, type DataNeed } from './criteria/criterion.js';
+import { dataNeeds, type Criterion, type DataNeed, type Measured } from './criteria/criterion.js';
 import { scoreGroups, type GroupScores, type ScoreOptions } from './criteria/score.js';
 import type { DataSource } from './data/batch.js';
 import { PruneError } from './errors.js';
 import { resolveLoss, type LossSpec } from './gradients/losses.js';
-import type { PruningGroup } from './groups/group.js';
+import type { Grouping, PruningGroup } from './groups/group.js';
 import type { Plan } from './plan/plan.js';
+import { layerHessians } from './reconstruct/hessians.js';
 import { maskedGrouping } from './statistics/masked-weights.js';
 import { Measurement } from './statistics/measure.js';
 
@@ -41,7 +42,9 @@ export class Importance {
       );
     const loss = resolveLoss(options.loss ?? (data.labelled ? 'cross-entropy' : 'pseudo-labels'));
     const { grouping, runtime } = analysis;
-    this.measurement = new Measurement(grouping, needs, { runtime, data, loss, signal, onBatch });
+    const others = needs.filter((need) => need !== 'hessians');
+    if (others.length > 0)
+      this.measurement = new Measurement(grouping, others, { runtime, data, loss, signal, onBatch });
   }
 
   /** Scores of what a plan leaves; channels that are gone come last. */
@@ -56,9 +59,21 @@ export class Importance {
       const channels = plan.kept.get(own);
       if (channels) kept.set(group, channels);
     }
-    const measured = await this.measurement?.measure(masked);
+    const measured = await this.measure(masked);
     const scores = scoreGroups(masked, this.options.criterion, { ...this.options, measured, kept });
     return new Map([...scores].map(([group, list]) => [original.get(group)!, list]));
+  }
+
+  private async measure(grouping: Grouping): Promise<Map<PruningGroup, Measured> | undefined> {
+    const measured = await this.measurement?.measure(grouping);
+    const { criterion, data, seed, signal, onBatch } = this.options;
+    if (!criterion.needs.includes('hessians')) return measured;
+    const { runtime } = this.analysis;
+    const { analysis, groups } = grouping;
+    const hessians = await layerHessians({ analysis, groups, runtime, data: data!, seed, signal, onBatch });
+    return new Map(
+      groups.map((group) => [group, { ...measured?.get(group), hessians: hessians.get(group) ?? [] }]),
+    );
   }
 
   async release(): Promise<void> {

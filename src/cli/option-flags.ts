@@ -44,7 +44,7 @@ const ratio = number({ min: 0, below: 1 });
 // prettier-ignore
 const criteria = [
   'magnitude', 'l1', 'l2', 'bn-scale', 'lamp', 'fpgm', 'random', 'taylor', 'taylor-abs', 'taylor-weight', 'snip',
-  'fisher', 'grasp', 'crop', 'flap', 'activation',
+  'fisher', 'grasp', 'crop', 'flap', 'activation', 'obspa',
 ] as const;
 const lossNames = ['cross-entropy', 'pseudo-labels', 'squared-norm', 'kl', 'mse', 'output'] as const;
 lossNames satisfies readonly LossName[];
@@ -141,7 +141,7 @@ export const pruneFlags = {
   criterion: {
     flags: '--criterion <name>',
     group: ranking,
-    help: `importance of a channel: ${criteria.join(', ')}; from taylor on measured on --data (default: magnitude)`,
+    help: `importance of a channel: ${criteria.join(', ')}; from taylor on measured on --data (default: obspa where the weights are reconstructed, else magnitude)`,
     value: choice(...criteria),
   },
   aggregation: {

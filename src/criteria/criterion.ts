@@ -1,4 +1,5 @@
 import type { PruningGroup } from '../groups/group.js';
+import type { MemberHessian } from './obspa.js';
 import type { Aggregation, Normalization } from './scheme.js';
 import type { MemberActivation, MemberCurvature, MemberSensitivity } from './sensitivity.js';
 import type { MemberWeights } from './weights.js';
@@ -22,6 +23,8 @@ export interface CriterionInputs {
   readonly curvature: readonly MemberCurvature[];
   /** What the members that contract the channel read. Needs data. */
   readonly activations: readonly MemberActivation[];
+  /** Layers that contract the channel, with the inverse second moments of what they read. Needs data. */
+  readonly hessians: readonly MemberHessian[];
 }
 
 /** The needs that are measured on data. */
@@ -31,6 +34,7 @@ export const dataNeeds = [
   'exampleGradients',
   'curvature',
   'activations',
+  'hessians',
 ] as const satisfies readonly (keyof CriterionInputs)[];
 
 /** A need that is measured on data. */

@@ -1,4 +1,5 @@
 import { defineCriterion } from './criterion.js';
+import { defaultMagnitude } from './magnitude.js';
 
 /** A layer that contracts a group's channels, with what is known of its inputs. */
 export interface MemberHessian {
@@ -22,15 +23,19 @@ const greedyWork = 2e10;
  * at least, if the channel goes and all other weights make up for it: Σ over rows of w_B [(H⁻¹)_BB]⁻¹ w_Bᵀ for the
  * columns B of the channel, summed over layers as shares of their output's variance. Channels are removed one after
  * the other, the cheapest first, with H⁻¹ −= H⁻¹_:B [(H⁻¹)_BB]⁻¹ H⁻¹_B: and the weights after each; where that takes too
- * long, all are scored at once. Kurtic, Frantar and Alistarh, "ZipLM", 2023; Wang et al., "Structurally Prune Anything"
+ * long, all are scored at once. Groups that no such layer reads (queries and keys, recurrent states) are scored by
+ * magnitude. Kurtic, Frantar and Alistarh, "ZipLM", 2023; Wang et al., "Structurally Prune Anything"
  * (OBSPA), 2024.
  */
 export const obspa = defineCriterion({
   name: 'obspa',
-  needs: ['hessians'],
+  needs: ['hessians', 'weights'],
   aggregation: 'sum',
   normalization: 'none',
-  score: ({ group, hessians }) => (hessians.length > 0 ? removalLosses(hessians, group.size) : undefined),
+  score: (context) =>
+    context.hessians.length > 0
+      ? removalLosses(context.hessians, context.group.size)
+      : defaultMagnitude.score(context),
 });
 
 /** What each channel costs when its turn comes; never less than what went before it. */

@@ -5,6 +5,7 @@ import { crop, grasp } from './curvature.js';
 import { flap } from './flap.js';
 import { fpgm } from './fpgm.js';
 import { bnScale, defaultMagnitude, l1, l2, lamp } from './magnitude.js';
+import { obspa } from './obspa.js';
 import { random } from './random.js';
 import { fisher, snip, taylor, taylorAbs, taylorWeight } from './taylor.js';
 
@@ -26,6 +27,7 @@ export const criteria = {
   crop,
   flap,
   activation,
+  obspa,
 } as const satisfies Readonly<Record<string, Criterion>>;
 
 export type CriterionName = keyof typeof criteria;

@@ -79,7 +79,14 @@ export function scoreGroups(
   return scores;
 }
 
-const nothingMeasured = { gradients: [], gates: [], exampleGradients: [], curvature: [], activations: [] };
+const nothingMeasured = {
+  gradients: [],
+  gates: [],
+  exampleGradients: [],
+  curvature: [],
+  activations: [],
+  hessians: [],
+};
 
 /** Below every score, so that what is gone is first to go. */
 const gone = -1e30;

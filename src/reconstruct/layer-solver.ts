@@ -10,7 +10,6 @@ import {
   type Floats,
   type FloatType,
 } from '../onnx/values.js';
-import { integerBelow, randomGenerator } from '../random/random.js';
 import type { Projection } from '../rewrite/projection.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { convGeometry } from '../statistics/geometry.js';
@@ -18,6 +17,7 @@ import { MomentSession, type MomentSpec } from '../statistics/layer-moments.js';
 import { SecondMoments } from '../statistics/second-moments.js';
 import type { DataType } from '../onnx/data-type.js';
 import type { BiasSink } from './bias.js';
+import { drawRows } from './draw.js';
 import { forEachKept, keptColumns, type KeptPart, type Layer } from './layer.js';
 import { keyOf, type Schedule, type Stop } from './schedule.js';
 import { solveLayer, type Solution } from './solve.js';
@@ -138,7 +138,7 @@ export class LayerSolver {
     const { maxRows, seed } = this.context;
     const examples = layer.kind === 'conv' ? x.reduce((sum, { dims }) => sum + dims[0]!, 0) : x.length;
     const share = Math.ceil(maxRows / examples);
-    return (count) => draw(count, share, `${seed}:${layer.name}:${batch}`);
+    return (count) => drawRows(count, share, `${seed}:${layer.name}:${batch}`);
   }
 
   private async apply(layer: Layer, kept: KeptPart, moments: SecondMoments): Promise<LayerOutcome> {
@@ -207,15 +207,4 @@ function scaleOf({ layout }: Layer, gain: Float64Array | undefined): Float32Arra
 
 function range(count: number): Int32Array {
   return Int32Array.from({ length: count }, (_, i) => i);
-}
-
-function draw(count: number, wanted: number, seed: string): Int32Array {
-  const all = range(count);
-  if (wanted >= count) return all;
-  const random = randomGenerator(seed);
-  for (let i = 0; i < wanted; i++) {
-    const other = i + integerBelow(count - i, random);
-    [all[i], all[other]] = [all[other]!, all[i]!];
-  }
-  return all.subarray(0, wanted).sort();
 }

@@ -9,6 +9,7 @@ import { Projection } from '../rewrite/projection.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { maskedModel } from '../verify/masked.js';
+import { reconstructDefaults } from './defaults.js';
 import { findLayers } from './layers.js';
 import { LayerSolver, type LayerOutcome } from './layer-solver.js';
 import { schedule } from './schedule.js';
@@ -49,8 +50,6 @@ export interface Reconstruction {
   /** Whether a layer was given a bias that it didn't have: an analysis of the dense model doesn't know of it. */
   readonly addedBiases: boolean;
 }
-
-export const reconstructDefaults = { damping: 1e-3, maxRows: 80_000, seed: 0, shortcuts: true } as const;
 
 /**
  * Gives the layers of a model the weights with which, once pruned, they come closest to what they compute in the dense

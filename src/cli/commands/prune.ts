@@ -154,8 +154,10 @@ async function pruneCommand(
       : await open(command.evalData, { limit: undefined, draw: undefined });
   const reconstruct = options.reconstruct ?? data !== undefined;
   const { provider, threads } = command;
+  // What is solved for afterwards need not be near its old place: only what the rest can't make up for counts.
+  const criterion = options.criterion ?? (reconstruct ? 'obspa' : undefined);
   const result = await api.prune(dense, {
-    ...{ ...options, ...common, data, verifyData, reconstruct },
+    ...{ ...options, ...common, criterion, data, verifyData, reconstruct },
     ...{ provider, threads },
   });
   throwIfAborted(common.signal);

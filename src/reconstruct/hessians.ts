@@ -1,0 +1,187 @@
+import type { AxisAnalysis } from '../axes/couple.js';
+import { coordinates } from '../axes/project.js';
+import type { DataSource } from '../data/batch.js';
+import { PruneError, throwIfAborted } from '../errors.js';
+import type { PruningGroup } from '../groups/group.js';
+import { cholesky, solveRows } from '../linear/cholesky.js';
+import { runtimeProduct, type MatrixProduct } from '../linear/product.js';
+import { encodeModel } from '../onnx/codec.js';
+import type { Model } from '../onnx/model.js';
+import { floatsOf } from '../onnx/values.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { convGeometry } from '../statistics/geometry.js';
+import { MomentSession } from '../statistics/layer-moments.js';
+import { SecondMoments } from '../statistics/second-moments.js';
+import { reconstructDefaults } from './defaults.js';
+import { drawRows } from './draw.js';
+import { forEachKept, type Layer } from './layer.js';
+import { findLayers } from './layers.js';
+
+export interface HessianOptions {
+  readonly analysis: AxisAnalysis;
+  readonly groups: readonly PruningGroup[];
+  readonly data: DataSource;
+  readonly runtime: Runtime;
+  /** As for `reconstruct`. */
+  readonly damping?: number | undefined;
+  readonly maxRows?: number | undefined;
+  /** Of the draw of rows. Default 0. */
+  readonly seed?: number | string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onBatch?: ((examples: number) => void) | undefined;
+}
+
+/** A layer's weights and the inverse of its inputs' second moments, with the channels of one group on its columns. */
+export interface LayerHessian {
+  readonly weights: Float64Array;
+  readonly outputs: number;
+  readonly inverse: Float64Array;
+  readonly channels: Int32Array;
+}
+
+/**
+ * Inverse second moments of the inputs of every layer that contracts one of the groups, in the dense model.
+ * Grouped convolutions are left out: their channels go as a whole.
+ */
+export async function layerHessians(
+  options: HessianOptions,
+): Promise<ReadonlyMap<PruningGroup, readonly LayerHessian[]>> {
+  const { analysis, groups, runtime, damping = reconstructDefaults.damping } = options;
+  const { model } = analysis;
+  const byNode = new Map(findLayers(model).layers.map((layer) => [layer.node, layer]));
+  const contracted = new Map<Layer, Set<PruningGroup>>();
+  for (const group of groups)
+    for (const { parameter, role, axis } of group.members) {
+      const layer = byNode.get(parameter.node);
+      if (role !== 'contract' || layer?.groups !== 1) continue;
+      if (parameter.input !== layer.weightInput || axis !== layer.inputAxis) continue;
+      const set = contracted.get(layer);
+      if (set) set.add(group);
+      else contracted.set(layer, new Set([group]));
+    }
+  const layers = [...contracted.keys()];
+  const moments = await denseMoments(layers, model, options);
+  const out = new Map<PruningGroup, LayerHessian[]>();
+  const products = await runtimeProduct(runtime);
+  try {
+    for (const [i, layer] of layers.entries()) {
+      throwIfAborted(options.signal);
+      const shared = await inverted(layer, moments[i]!, damping, products.product);
+      if (!shared) continue;
+      const { axes } = analysis.parameters.find(
+        ({ node, input }) => node === layer.node && input === layer.weightInput,
+      )!;
+      for (const group of contracted.get(layer)!) {
+        const channel = coordinates(analysis.system, axes[layer.inputAxis]!, group.factor);
+        const { entries, inputs } = layer.layout;
+        const channels = Int32Array.from({ length: entries * inputs }, (_, k) => channel[k % inputs]!);
+        const list = out.get(group);
+        const hessian = { ...shared, channels };
+        if (list) list.push(hessian);
+        else out.set(group, [hessian]);
+      }
+    }
+  } finally {
+    await products.release();
+  }
+  return out;
+}
+
+async function denseMoments(
+  layers: readonly Layer[],
+  model: Model,
+  { data, runtime, maxRows = reconstructDefaults.maxRows, seed = 0, signal, onBatch }: HessianOptions,
+): Promise<SecondMoments[]> {
+  const names = [...new Set(layers.flatMap(({ x, y }) => [x, y]))];
+  const fed = new Set(model.graph.inputs.map(({ name }) => name));
+  const outputs = names
+    .filter((name) => !fed.has(name))
+    .map((name) => ({ name, docString: '', type: undefined }));
+  const graph = { ...model.graph, outputs, valueInfos: [] };
+  const session = await runtime.load(
+    encodeModel({ ...model, irVersion: Math.max(4, model.irVersion), graph }),
+  );
+  const sessions: MomentSession[] = [];
+  const moments = layers.map(
+    ({ layout }) => new SecondMoments(1, layout.inputs * layout.entries, layout.rows),
+  );
+  let batch = 0;
+  let examples = 0;
+  try {
+    for await (const { inputs, size } of data) {
+      throwIfAborted(signal);
+      const feeds = Object.fromEntries(
+        Object.entries(inputs).map(([name, { dtype, data: values, dims }]) => [
+          name,
+          runtime.tensor(dtype, values, dims),
+        ]),
+      );
+      const found = { ...feeds, ...(await session.run(feeds)) };
+      for (const [i, layer] of layers.entries()) {
+        const [x, y] = [found[layer.x]!, found[layer.y]!];
+        const node = model.graph.nodes[layer.node]!;
+        const { layout, transposed } = layer;
+        sessions[i] ??= await MomentSession.open(runtime, {
+          source:
+            layer.kind === 'conv'
+              ? {
+                  kind: 'conv',
+                  geometry: convGeometry(node, layer.weight.tensor.dims.slice(2), x.dims.slice(2)),
+                }
+              : { kind: 'linear', columns: layout.inputs, outputs: layout.rows, transposed },
+          xDtype: x.type,
+          yDtype: y.type,
+          groups: 1,
+          inputs: layout.inputs,
+          outputs: layout.rows,
+          keptInputs: undefined,
+          keptOutputs: undefined,
+          shortcut: undefined,
+        });
+        const all = data.count ?? 1024;
+        const share = layer.kind === 'conv' ? all : Math.ceil(all / x.dims[0]!);
+        const wanted = Math.ceil(maxRows / share);
+        await sessions[i].add(moments[i]!, x, y, undefined, (count) =>
+          drawRows(count, wanted, `${seed}:${layer.name}:${batch}`),
+        );
+      }
+      batch++;
+      onBatch?.((examples += size));
+    }
+  } finally {
+    await session.release();
+    for (const open of sessions) await open?.release();
+  }
+  if (batch === 0)
+    throw new PruneError('invalid-data', `no examples in '${data.description}'; give at least one batch`);
+  return moments;
+}
+
+/** Undefined where the inputs are dead or no damping helps. */
+async function inverted(
+  layer: Layer,
+  { xx, yy, inputs, outputs }: SecondMoments,
+  damping: number,
+  product: MatrixProduct,
+): Promise<Omit<LayerHessian, 'channels'> | undefined> {
+  const variance = yy.reduce((a, b) => a + b, 0);
+  let trace = 0;
+  for (let i = 0; i < inputs; i++) trace += xx[i * inputs + i]!;
+  if (!(trace > 0 && variance > 0)) return undefined;
+  for (let lambda = damping; lambda <= 1e3 * damping; lambda *= 10) {
+    const scaled = xx.map((value) => value / variance);
+    for (let i = 0; i < inputs; i++) scaled[i * inputs + i]! += (lambda * trace) / inputs / variance;
+    const factor = await cholesky(scaled, inputs, product);
+    if (!factor) continue;
+    const identity = new Float64Array(inputs * inputs);
+    for (let i = 0; i < inputs; i++) identity[i * inputs + i] = 1;
+    const inverse = await solveRows(factor, identity, inputs, product);
+    const weights = new Float64Array(outputs * inputs);
+    const values = floatsOf(layer.weight.tensor);
+    const all = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i);
+    const whole = { rows: [all(layer.layout.rows)], inputs: all(layer.layout.inputs) };
+    forEachKept(layer, whole, (inWeight, inMatrix) => (weights[inMatrix] = layer.alpha * values[inWeight]!));
+    return { weights, outputs, inverse };
+  }
+  return undefined;
+}
