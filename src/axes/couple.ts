@@ -190,7 +190,10 @@ class Coupling {
     const last = this.model.graph.nodes[nodes.at(-1)!]!;
     for (const node of nodes) {
       this.permuting.add(node);
-      for (const value of this.model.graph.nodes[node]!.outputs) this.blockValue(value, last, nodes.at(-1)!);
+      const { inputs, outputs } = this.model.graph.nodes[node]!;
+      for (const value of outputs) this.blockValue(value, last, nodes.at(-1)!);
+      // The targets of its Reshapes are sizes, or its indices, as everywhere.
+      for (const value of inputs.slice(1)) this.blockSizes(value, last, nodes.at(-1)!);
     }
     const permuted = sum(Array.from(sources, (source) => positions[source]!));
     this.axes.set(output, axes.with(axis, permuted));
@@ -206,6 +209,12 @@ class Coupling {
     if (!axes) return;
     for (const axis of axes) this.system.block(axis, blocker);
     this.axes.set(value, axes);
+  }
+
+  private blockSizes(value: string, node: Node, index: number): void {
+    const why = 'its entries are sizes or indices';
+    const blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why };
+    for (const axis of this.axes.get(value) ?? []) this.system.block(axis, blocker);
   }
 
   private blockNode(node: Node, inputs: readonly (readonly Axis[] | undefined)[], blocker: Blocker): void {
