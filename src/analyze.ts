@@ -1,4 +1,5 @@
 import picomatch from 'picomatch';
+import { admitModel, admitOps } from './admission.js';
 import type { AxisAnalysis, ValueFacts } from './axes/couple.js';
 import { coupleAxes } from './axes/couple.js';
 import { findParameters } from './axes/parameters.js';
@@ -9,6 +10,7 @@ import type { Grouping } from './groups/group.js';
 import { isFloat } from './onnx/data-type.js';
 import { opsetOf } from './onnx/domain.js';
 import type { Model } from './onnx/model.js';
+import { assertValid } from './onnx/validate.js';
 import { parameterOf } from './onnx/schema.js';
 import { elementCount, type Tensor } from './onnx/tensor.js';
 import { floatsOf, integersOf } from './onnx/values.js';
@@ -31,19 +33,23 @@ export interface Analysis {
 
 /**
  * Shapes, axes, groups and costs of a model.
- * @throws PruneError `invalid-option` for shapes or rules that don't fit, `runtime` if onnxruntime can't load it.
+ * @throws PruneError `invalid-file` for a graph that doesn't hang together, `invalid-option` for shapes or rules that
+ *   don't fit, `runtime` if onnxruntime can't load it.
  */
 export async function analyze(
   model: Model,
   options: AnalyzeOptions & { readonly runtime: Runtime },
 ): Promise<Analysis> {
   const { runtime, signal, onProgress } = options;
+  admitModel(model, options.shapes);
   const start = performance.now();
+  assertValid(model);
   onProgress?.({ phase: 'shapes', done: 0, total: 1 });
   const shapes = await inferShapes(model, runtime, {
     ...(options.shapes && { shapes: options.shapes }),
     signal,
   });
+  admitOps(model, shapes, runtime);
   const facts = await valueFacts(model, runtime, shapes);
   throwIfAborted(signal);
   onProgress?.({ phase: 'shapes', done: 1, total: 1 });
@@ -108,7 +114,7 @@ function isInteger(dtype: Tensor['dtype'] | undefined): boolean {
 
 function knownShape(shapes: Shapes, value: string): readonly number[] | undefined {
   const shape = shapes.of(value);
-  return shape?.every((dim) => dim !== undefined) ? (shape as readonly number[]) : undefined;
+  return shape?.every((dim) => dim !== undefined) ? shape : undefined;
 }
 
 /** `past_*:1` frees axis 1 of every graph input and output whose name matches. */

@@ -4,7 +4,6 @@ import type { BenchResult } from './bench/result.js';
 import type { DataSource } from './data/batch.js';
 import type { DataOptions } from './data/options.js';
 import type { EvaluateOptions as EngineEvaluateOptions, EvaluateResult } from './evaluate/evaluate.js';
-import { PruneError } from './errors.js';
 import type { WriteModelOptions, WrittenModel } from './files/model-file.js';
 import type { Model } from './onnx/model.js';
 import type { Tensor } from './onnx/tensor.js';
@@ -63,10 +62,17 @@ export interface EvaluateSettings
 
 /**
  * Reads a model. Weights stay views on the file's bytes; external data is read when it is asked for, and only from
- * the model's folder (for bytes: not at all).
+ * the model's folder (for bytes: not at all). Its structure is checked before onnxruntime sees it.
  * @throws PruneError `invalid-file`, `unsafe-path`
  */
 export async function loadModel(source: string | URL | Uint8Array): Promise<Model> {
+  const { assertValid } = await import('./onnx/validate.js');
+  const model = await decode(source);
+  assertValid(model);
+  return model;
+}
+
+async function decode(source: string | URL | Uint8Array): Promise<Model> {
   if (source instanceof Uint8Array) {
     const { decodeModel } = await import('./onnx/codec.js');
     return decodeModel(source);
@@ -105,10 +111,7 @@ export async function analyze(model: ModelSource, options: AnalyzeOptions = {}):
     import('./analyze.js'),
     runtimeOf(options),
   ]);
-  checkInputs(loaded, options.shapes);
-  const analysis = await engine.analyze(loaded, { ...options, runtime });
-  checkOps(analysis);
-  return analysis;
+  return engine.analyze(loaded, { ...options, runtime });
 }
 
 /**
@@ -121,7 +124,6 @@ export async function prune(model: ModelSource, options: PruneSettings): Promise
     import('./prune.js'),
     runtimeOf(options),
   ]);
-  checkInputs(loaded, options.shapes);
   const open = async (data: Data | undefined): Promise<DataSource | undefined> =>
     data === undefined ? undefined : openData(data, loaded);
   const [data, verifyData] = [await open(options.data), await open(options.verifyData)];
@@ -129,9 +131,7 @@ export async function prune(model: ModelSource, options: PruneSettings): Promise
   const file = measures && !options.latencyCache ? await latencyFile(runtime, options) : undefined;
   const latencyCache = options.latencyCache ?? file;
   try {
-    const result = await prunePipeline(loaded, { ...options, runtime, data, verifyData, latencyCache });
-    checkOps(result.analysis);
-    return result;
+    return await prunePipeline(loaded, { ...options, runtime, data, verifyData, latencyCache });
   } finally {
     await file?.flush();
   }
@@ -232,33 +232,6 @@ export async function evaluate(model: ModelSource, options: EvaluateSettings): P
 function hasChangedWeights(plan: unknown): boolean {
   return (
     typeof plan === 'object' && plan !== null && 'weightsChanged' in plan && plan.weightsChanged === true
-  );
-}
-
-/** Largest number of elements a JavaScript array can hold, so the most that can be fed. */
-const maxElements = 2 ** 32 - 1;
-
-/** Refuses inputs so large that their sizes overflow somewhere further on. */
-function checkInputs({ graph }: Model, shapes: AnalyzeOptions['shapes'] = {}): void {
-  for (const { name, type } of graph.inputs) {
-    const stated = type?.kind === 'tensor' ? type.shape?.map(({ value }) => value) : undefined;
-    const dims = Object.hasOwn(shapes, name) ? shapes[name]! : (stated ?? []);
-    const known = dims.filter((dim) => typeof dim === 'number');
-    if (known.reduce((count, dim) => count * dim, 1) > maxElements)
-      throw new PruneError(
-        'unsupported',
-        `input '${name}' of shape [${dims.join(', ')}] has more elements than can be fed; give a smaller shape with --shape`,
-      );
-  }
-}
-
-/** Custom ops can be cut around, but a standard op that onnxruntime doesn't know means that the opset is not known. */
-function checkOps({ model, shapes, runtime }: Analysis): void {
-  const unknown = shapes.unknownOps.find(({ op }) => !op.includes('::') && !op.includes('.'));
-  if (!unknown) return;
-  throw new PruneError(
-    'unsupported',
-    `${runtime.name} ${runtime.version} doesn't know op ${unknown.op} of opset ${model.opsets.get('') ?? '?'}; convert the model to an opset it supports`,
   );
 }
 

@@ -18,8 +18,8 @@ export interface Permutation {
 }
 
 interface Facts {
-  shapeOf(value: string): readonly (number | undefined)[] | undefined;
-  numbersOf(value: string): readonly number[] | undefined;
+  readonly shapeOf: (value: string) => readonly (number | undefined)[] | undefined;
+  readonly numbersOf: (value: string) => readonly number[] | undefined;
 }
 
 /** The permutations of activations, by their first node. */

@@ -67,7 +67,7 @@ export function toDot(graph: LabelledGraph): string {
   const arrow = graph.isDirected() ? '->' : '--';
   const lines = [`${graph.isDirected() ? 'digraph' : 'graph'} ${quote(graph.graph().name)} {`];
   for (const vertex of graph.nodes()) {
-    const { kind, label } = graph.node(vertex)!;
+    const { kind, label } = graph.node(vertex);
     lines.push(`  ${quote(vertex)} [shape=${shapes[kind]}, label=${quote(label)}];`);
   }
   for (const edge of graph.edges())

@@ -1,0 +1,45 @@
+import { PruneError } from './errors.js';
+import { checkOpset, opsetOf } from './onnx/domain.js';
+import type { Model } from './onnx/model.js';
+import { validateModel } from './onnx/validate.js';
+import type { AnalyzeOptions } from './options.js';
+import type { Runtime } from './runtime/runtime.js';
+import type { Shapes } from './shapes/shapes.js';
+
+/** Largest number of elements a JavaScript array can hold, so the most that can be fed. */
+const maxElements = 2 ** 32 - 1;
+
+/**
+ * Refuses what must not reach onnxruntime, which can crash on a malformed graph.
+ * @throws PruneError `invalid-file` for a graph that is no valid ONNX; `unsupported` for opsets before 7 and for inputs
+ *   whose sizes overflow.
+ */
+export function admitModel(model: Model, shapes: AnalyzeOptions['shapes'] = {}): void {
+  checkOpset(model);
+  const problem = validateModel(model).find(({ fatal }) => fatal);
+  if (problem)
+    throw new PruneError('invalid-file', `the model is not valid: ${problem.message}; export it again`);
+  for (const { name, type } of model.graph.inputs) {
+    const stated = type?.kind === 'tensor' ? type.shape?.map(({ value }) => value) : undefined;
+    const dims = Object.hasOwn(shapes, name) ? shapes[name]! : (stated ?? []);
+    const known = dims.filter((dim) => typeof dim === 'number');
+    if (known.reduce((count, dim) => count * dim, 1) > maxElements)
+      throw new PruneError(
+        'unsupported',
+        `input '${name}' of shape [${dims.join(', ')}] has more elements than can be fed; give a smaller shape with --shape`,
+      );
+  }
+}
+
+/**
+ * Custom ops can be cut around, but a standard op that onnxruntime doesn't know means that it doesn't know the opset.
+ * @throws PruneError `unsupported`
+ */
+export function admitOps(model: Model, { unknownOps }: Shapes, { name, version }: Runtime): void {
+  const unknown = unknownOps.find(({ op }) => !op.includes(':'));
+  if (!unknown) return;
+  throw new PruneError(
+    'unsupported',
+    `${name} ${version} doesn't know op ${unknown.op} of opset ${opsetOf(model)}; convert the model to an opset it supports`,
+  );
+}
