@@ -12,6 +12,11 @@ export const contraction: CostRules = {
   // The last axis of the left operand is contracted, whatever its rank.
   MatMul: (op) => ({ terms: [[...op.output(), op.input(0).at(-1)!]], operands: [0, 1] }),
   Einsum: einsum,
+  // Products of integers cost as much.
+  ConvInteger: (op) => ({ terms: [[...op.output(), ...op.input(1).slice(1)]], operands: [0, 1] }),
+  QLinearConv: (op) => ({ terms: [[...op.output(), ...op.input(3).slice(1)]], operands: [0, 3] }),
+  MatMulInteger: (op) => ({ terms: [[...op.output(), op.input(0).at(-1)!]], operands: [0, 1] }),
+  QLinearMatMul: (op) => ({ terms: [[...op.output(), op.input(0).at(-1)!]], operands: [0, 3] }),
 };
 
 function isTransposed({ node }: CostContext): boolean {

@@ -14,6 +14,13 @@ export const fused: CostRules = {
     terms: [[...op.output().slice(0, -1), ...op.input(1)]],
     operands: [0, 1],
   }),
+  'com.microsoft::QGemm': (op) => {
+    const transA = op.node.attributes.get('transA');
+    const at = transA?.type === 'int' && transA.value !== 0n ? 0 : 1;
+    return { terms: [[...op.output(), op.input(0)[at]!]], operands: [0, 3] };
+  },
+  'com.microsoft::MatMulIntegerToFloat': contraction.MatMul!,
+  'com.microsoft::DynamicQuantizeMatMul': contraction.MatMul!,
   'com.microsoft::MatMulNBits': (op) => ({
     terms: [[...op.output(), op.input(0).at(-1)!]],
     operands: [0, 1],
