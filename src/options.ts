@@ -20,7 +20,9 @@ export type Phase =
   | 'verify'
   | 'bench'
   | 'measure'
-  | 'evaluate';
+  | 'gradients'
+  | 'evaluate'
+  | 'sweep';
 
 export interface Progress {
   readonly phase: Phase;

@@ -4,6 +4,7 @@ import { addBenchCommand } from './commands/bench.js';
 import { addEvalCommand } from './commands/eval.js';
 import { addInspectCommand } from './commands/inspect.js';
 import { addPruneCommand } from './commands/prune.js';
+import { addSweepCommand } from './commands/sweep.js';
 import { addVerifyCommand } from './commands/verify.js';
 import { exitCodeMeanings, reportFailure } from './failure.js';
 
@@ -26,6 +27,7 @@ export function createProgram(): Command {
   addVerifyCommand(program);
   addBenchCommand(program);
   addEvalCommand(program);
+  addSweepCommand(program);
   const codes = exitCodeMeanings.map(([code, meaning]) => `  ${String(code).padEnd(3)}  ${meaning}`);
   return program.addHelpText('after', ['', 'Exit codes:', ...codes].join('\n'));
 }

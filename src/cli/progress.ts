@@ -12,6 +12,7 @@ const labels: Readonly<Record<Progress['phase'], string>> = {
   bench: 'measuring',
   measure: 'measuring latencies',
   evaluate: 'evaluating',
+  sweep: 'sweeping',
 };
 
 /** Milliseconds between two updates of the line. */

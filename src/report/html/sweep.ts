@@ -1,0 +1,105 @@
+import type { EChartsOption } from 'echarts';
+import { paretoFront, qualityOf, targetText, type CellResult, type SweepResult } from '../../sweep/sweep.js';
+import { sweepRows } from '../sweep.js';
+import { escape, htmlPage, htmlTable, type Section } from './page.js';
+
+/** A sweep as one self-contained page: quality against costs, and the table. */
+export function sweepHtml(sweep: SweepResult, library: string): string {
+  const { model, cells, denseAccuracy } = sweep;
+  const failed = cells.filter(({ error }) => error !== undefined);
+  const hasLatency = cells.some(({ latency }) => latency !== undefined);
+  const sections: (Section | undefined)[] = [
+    {
+      title: `${qualityName(cells)} against MACs`,
+      wide: !hasLatency,
+      chart: { option: paretoChart(cells, 'MACs', ({ macs }) => macs, denseAccuracy), height: 'long' },
+    },
+    hasLatency
+      ? {
+          title: `${qualityName(cells)} against latency`,
+          chart: {
+            option: paretoChart(cells, 'latency', ({ latency }) => latency, denseAccuracy),
+            height: 'long',
+          },
+        }
+      : undefined,
+    { title: 'Cells', wide: true, body: htmlTable(sweepRows(sweep), new Set([1])) },
+    failed.length > 0
+      ? {
+          title: 'Failed',
+          wide: true,
+          body: `<ul>${failed.map(({ cell, error }) => `<li>${escape(`${cell.criterion} at ${targetText(cell)}: ${error}`)}</li>`).join('')}</ul>`,
+        }
+      : undefined,
+  ];
+  return htmlPage(
+    {
+      title: `${model}, swept`,
+      subtitle: `${cells.length} ways of pruning it, by onnx-prune`,
+      sections: sections.filter((section) => section !== undefined),
+    },
+    library,
+  );
+}
+
+function qualityName(cells: readonly CellResult[]): string {
+  if (cells.some(({ accuracy }) => accuracy !== undefined)) return 'Top-1';
+  return cells.some(({ agreement }) => agreement !== undefined)
+    ? 'Agreement with the dense model'
+    : 'Output error';
+}
+
+/** One series of points for each criterion, and a line along those that nothing beats. */
+function paretoChart(
+  cells: readonly CellResult[],
+  name: string,
+  cost: (result: CellResult) => number | undefined,
+  denseAccuracy: number | undefined,
+): EChartsOption {
+  const isError = qualityName(cells) === 'Output error';
+  const point = (result: CellResult): { name: string; value: [number, number] }[] => {
+    const [quality, price] = [qualityOf(result), cost(result)];
+    if (result.error !== undefined || quality === undefined || price === undefined) return [];
+    const shown = isError ? -quality : 100 * quality;
+    return [{ name: targetText(result.cell), value: [100 * price, Number(shown.toPrecision(5))] }];
+  };
+  const series = new Map<string, CellResult[]>();
+  for (const result of cells) {
+    const label = `${result.cell.criterion}${result.cell.reconstruct ? ', reconstructed' : ''}`;
+    series.set(label, [...(series.get(label) ?? []), result]);
+  }
+  const front = [...paretoFront(cells, cost)].flatMap(point).sort((a, b) => a.value[0] - b.value[0]);
+  return {
+    tooltip: { trigger: 'item', confine: true, formatter: '{a}, {b}: {c}' },
+    legend: { top: 0, type: 'scroll' },
+    grid: { left: 8, right: 24, top: 40, bottom: 36, containLabel: true },
+    xAxis: {
+      type: 'value',
+      name: `${name}, % of dense`,
+      nameLocation: 'middle',
+      nameGap: 26,
+      min: 0,
+      max: 100,
+    },
+    yAxis: { type: 'value', scale: true, axisLabel: { formatter: isError ? '{value}' : '{value} %' } },
+    series: [
+      ...[...series].map(([label, results]) => ({
+        name: label,
+        type: 'scatter' as const,
+        symbolSize: 11,
+        data: results.flatMap(point),
+      })),
+      {
+        name: 'best',
+        type: 'line',
+        data: [
+          ...front,
+          ...(denseAccuracy === undefined ? [] : [{ name: 'dense', value: [100, 100 * denseAccuracy] }]),
+        ],
+        lineStyle: { type: 'dashed', opacity: 0.6 },
+        symbol: 'none',
+        z: 1,
+      },
+    ],
+  };
+}
