@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, copyFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Compiles src and test for scripts that run what is under test/. Returns the folder. */
-export function compileTests() {
+/** Compiles src and test for a script that runs what is under test/. Returns its folder. */
+export function compileTests(name) {
   const root = fileURLToPath(new URL('..', import.meta.url));
-  const out = `${root}.tmp/tests`;
+  const out = `${root}.tmp/${name}`;
   mkdirSync(out, { recursive: true });
   copyFileSync(`${root}package.json`, `${out}/package.json`);
   const args = [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}test/tsconfig.json`];

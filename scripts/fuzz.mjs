@@ -22,7 +22,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const stateFile = `${root}.tmp/fuzz.jsonl`;
 const worker = fileURLToPath(new URL('fuzz-worker.mjs', import.meta.url));
 
-const built = compileTests();
+const built = compileTests('fuzz');
 mkdirSync(`${root}.tmp`, { recursive: true });
 if (values.fresh) rmSync(stateFile, { force: true });
 const results = existsSync(stateFile)

@@ -9,6 +9,7 @@ import { buildGroups } from './groups/build.js';
 import type { Grouping } from './groups/group.js';
 import { isFloat } from './onnx/data-type.js';
 import { opsetOf } from './onnx/domain.js';
+import { inlineFunctions } from './onnx/inline.js';
 import type { Model } from './onnx/model.js';
 import { assertValid } from './onnx/validate.js';
 import { parameterOf } from './onnx/schema.js';
@@ -21,6 +22,7 @@ import { inferShapes, type Shapes } from './shapes/shapes.js';
 
 /** Everything that is known of a model before anything is removed. */
 export interface Analysis {
+  /** With its own functions inlined where that is plain. */
   readonly model: Model;
   readonly shapes: Shapes;
   readonly axes: AxisAnalysis;
@@ -37,13 +39,14 @@ export interface Analysis {
  *   don't fit, `runtime` if onnxruntime can't load it.
  */
 export async function analyze(
-  model: Model,
+  given: Model,
   options: AnalyzeOptions & { readonly runtime: Runtime },
 ): Promise<Analysis> {
   const { runtime, signal, onProgress } = options;
-  admitModel(model, options.shapes);
+  admitModel(given, options.shapes);
   const start = performance.now();
-  assertValid(model);
+  assertValid(given);
+  const model = inlineFunctions(given);
   onProgress?.({ phase: 'shapes', done: 0, total: 1 });
   const shapes = await inferShapes(model, runtime, {
     ...(options.shapes && { shapes: options.shapes }),

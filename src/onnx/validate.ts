@@ -1,3 +1,4 @@
+import { PruneError } from '../errors.js';
 import { graphAttributes } from './attributes.js';
 import { normalDomain } from './domain.js';
 import type { Graph, Model, Node } from './model.js';
@@ -54,6 +55,21 @@ export function validateModel(model: Model): ModelProblem[] {
     for (let scope = inside.pop(); scope; scope = inside.pop()) checkGraph(scope, imported, problems, inside);
   }
   return problems;
+}
+
+/**
+ * Refuses a model whose graph can't be followed from inputs to outputs: names defined twice, cycles, missing values.
+ * To be asked before onnxruntime sees a model, which may end the process over one. Domains that aren't imported and
+ * bodies that reuse names are left to onnxruntime.
+ * @throws PruneError `invalid-file`
+ */
+export function assertValid(model: Model): void {
+  const problem = validateModel(model).find(
+    ({ kind, fatal, graph }) =>
+      fatal && kind !== 'missing-opset' && !(kind === 'duplicate-value' && graph !== ''),
+  );
+  if (problem)
+    throw new PruneError('invalid-file', `${problem.message}; repair the model or export it again`);
 }
 
 function checkGraph(

@@ -17,7 +17,9 @@ export function rewritePermutations(
   for (const { nodes, input, output, axis, sources } of permutations) {
     const from = projection.kept(axes.get(input)![axis]!);
     const to = projection.kept(axes.get(output)![axis]!);
-    if (!from && !to) continue;
+    // Reshapes around a Transpose also hold the sizes of the other axes; a Gather doesn't.
+    const isRead = nodes.length > 1 && projection.isTouched(axes.get(input));
+    if (!from && !to && !isRead) continue;
     const place = new Map<number, number>();
     (from ?? Array.from(sources.keys())).forEach((position, i) => place.set(position, i));
     const order = Array.from(to ?? sources.keys(), (position) => place.get(sources[position]!)!);

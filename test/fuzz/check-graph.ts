@@ -1,16 +1,18 @@
 /** One run of the fuzzer: build, analyse, remove at random, rewrite, compare. */
 import { analyze } from '../../src/analyze.js';
-import type { Axis, Factor } from '../../src/axes/axis.js';
+import type { Axis } from '../../src/axes/axis.js';
 import type { AxisAnalysis } from '../../src/axes/couple.js';
 import { isTouched, type KeptMasks } from '../../src/axes/project.js';
 import type { AxisRule } from '../../src/axes/rule.js';
 import { PruneError } from '../../src/errors.js';
-import type { PruningGroup } from '../../src/groups/group.js';
+import type { Grouping, PruningGroup } from '../../src/groups/group.js';
 import { decodeModel, encodeModel } from '../../src/onnx/codec.js';
+import { keptMasks } from '../../src/plan/plan.js';
 import { randomGenerator, type RandomGenerator } from '../../src/random/random.js';
 import { rewriteModel } from '../../src/rewrite/rewrite.js';
 import { variedShapes } from '../../src/rewrite/vary.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
+import { keepAxes } from '../../src/select/positions.js';
 import type { Shapes } from '../../src/shapes/shapes.js';
 import { verify } from '../../src/verify/verify.js';
 import { compareWithZeroed } from '../oracles/random-graph-oracle.js';
@@ -65,7 +67,7 @@ export async function checkGraph(recipe: Recipe, options: FuzzOptions): Promise<
   const { shapes, axes: analysis, grouping } = found;
   const misshapen = shapeProblem(built, shapes);
   if (misshapen) return { ...base, problem: misshapen };
-  const masks = randomMasks(grouping.groups, random);
+  const masks = randomMasks(grouping, random);
   if (masks.size === 0) return { ...base, problem: undefined };
 
   const result = await rewriteModel({
@@ -127,17 +129,22 @@ function touchedOps({ system, axes, parameters, model }: AxisAnalysis, masks: Ke
 }
 
 /** Each group with some probability loses each channel with some probability; always at least one group. */
-function randomMasks(groups: readonly PruningGroup[], random: RandomGenerator): Map<Factor, Uint8Array> {
-  const masks = new Map<Factor, Uint8Array>();
+function randomMasks(grouping: Grouping, random: RandomGenerator): KeptMasks {
+  const { groups } = grouping;
+  const plan = new Map<PruningGroup, Int32Array>();
   const always = Math.floor(random() * groups.length);
-  groups.forEach(({ factor, size }, i) => {
+  groups.forEach((group, i) => {
     if (i !== always && random() < 0.4) return;
+    const { size, stuck } = group;
     const share = 0.2 + 0.6 * random();
     const mask = Uint8Array.from({ length: size }, () => (random() < share ? 0 : 1));
     const [one, other] = [Math.floor(random() * size), Math.floor(random() * (size - 1))];
     mask[one] = 1;
     if (!mask.includes(0)) mask[(one + 1 + other) % size] = 0;
-    masks.set(factor, mask);
+    stuck?.forEach((bit, channel) => bit && (mask[channel] = 1));
+    if (mask.includes(0)) plan.set(group, Int32Array.from(mask.keys()).filter((channel) => mask[channel])); // prettier-ignore
   });
-  return masks;
+  // A permutation may gather channels on an axis that would be left with none.
+  keepAxes(grouping, plan, new Map());
+  return keptMasks({ kept: plan });
 }

@@ -1,7 +1,7 @@
 /** What random graphs found, as small graphs written by hand. */
 import { expect, it } from 'vitest';
 import type { Model } from '../../src/onnx/model.js';
-import { floatTensor } from '../../src/onnx/values.js';
+import { floatTensor, integerTensor } from '../../src/onnx/values.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import { inferShapes } from '../../src/shapes/shapes.js';
 import { pruneAtRandom } from '../oracles/pruned.js';
@@ -60,4 +60,46 @@ it('statistics of a GroupNormalization leave removed positions out too (seed 207
   );
   expect(masks.size).toBe(1);
   expect((await prove()).failure).toBeUndefined();
+});
+
+/** A channel shuffle whose first target is computed, on a value whose last axis can be pruned too. */
+const shuffled = model(
+  {
+    inputs: [value('x', [2, 4, 5])],
+    outputs: [value('y')],
+    initializers: [
+      weight('a', [5, 6]),
+      weight('b', [6, 3]),
+      integerTensor('zero', [0]),
+      integerTensor('one', [1]),
+      integerTensor('apart', [2, 2, 6]),
+      integerTensor('together', [0, 4, 6]),
+    ],
+    nodes: [
+      node('MatMul', ['x', 'a'], ['h']),
+      node('Shape', ['h'], ['shape']),
+      node('Slice', ['shape', 'zero', 'one'], ['batch']),
+      node('Concat', ['batch', 'apart'], ['target'], { axis: 0 }),
+      node('Reshape', ['h', 'target'], ['nested']),
+      node('Transpose', ['nested'], ['turned'], { perm: [0, 2, 1, 3] }),
+      node('Reshape', ['turned', 'together'], ['s']),
+      node('MatMul', ['s', 'b'], ['y']),
+    ],
+  },
+  17,
+);
+
+it.each([
+  ['of a fixed batch', 2],
+  ['of any batch', 'n'],
+])('a shuffle %s keeps the sizes of other axes right (seed 12, graph 21)', async (_, batch) => {
+  const graph = { ...shuffled.graph, inputs: [value('x', [batch, 4, 5])] };
+  const { prove, masks } = await pruneAtRandom({ ...shuffled, graph }, runtime);
+  expect(masks.size).toBeGreaterThan(0);
+  expect((await prove()).failure).toBeUndefined();
+});
+
+it('no entry of the target of a shuffle is a channel (seed 6, graph 38)', async () => {
+  const { grouping } = await pruneAtRandom(shuffled, runtime);
+  expect(grouping.groups.map(({ name }) => name)).not.toContain('apart');
 });
