@@ -58,8 +58,8 @@ export interface SelectionOptions extends SelectOptions {
 export type VerifyLevel = 'none' | 'shapes' | 'outputs' | 'full';
 
 export interface PruneOptions extends AnalyzeOptions, SelectionOptions {
-  /** A name, a function or an object. Default `magnitude`. */
-  readonly criterion?: CriterionSpec | undefined;
+  /** A name, a function or an object. Default `magnitude`. `knapsack` is `taylor` with `select: 'knapsack'`. */
+  readonly criterion?: CriterionSpec | 'knapsack' | undefined;
   /** Over the members of a group. Default: the criterion's own, else `mean`. */
   readonly aggregation?: Aggregation | undefined;
   /** Within a group. Default: the criterion's own, else `mean`. */

@@ -37,7 +37,8 @@ type Options = PruneOptions & { readonly runtime: Runtime };
  * The steps of pruning, in order; the only place that sees all rooms.
  * @throws PruneError `invalid-option`, `budget`, `nothing-to-prune`, `runtime`, `verification` (the proof failed), `aborted`.
  */
-export async function prunePipeline(model: Model, options: Options): Promise<PruneResult> {
+export async function prunePipeline(model: Model, given: Options): Promise<PruneResult> {
+  const options = withKnapsack(given);
   const { signal } = options;
   const milliseconds: Record<string, number> = {};
   const timed = async <T>(phase: string, work: () => T | Promise<T>): Promise<T> => {
@@ -76,6 +77,11 @@ export async function prunePipeline(model: Model, options: Options): Promise<Pru
     analysis,
     report: describe(analysis, choice, latency, reconstruction?.report, proof, milliseconds),
   };
+}
+
+/** The criterion `knapsack` is short for the importance and the selection of Knapsack Pruning (Aflalo et al., 2020). */
+function withKnapsack(options: Options): Options {
+  return options.criterion === 'knapsack' ? { ...options, criterion: 'taylor', select: 'knapsack' } : options;
 }
 
 /** What is kept, and for each group why it lost less than asked for. */
@@ -118,7 +124,8 @@ async function choose(analysis: Analysis, options: Options): Promise<Choice> {
   if (options.plan !== undefined) return { plan: planFromFile(options.plan, grouping), notes: new Map() };
   const { data, loss, aggregation, normalization, seed, signal, onProgress } = options;
   const shares = scheduleOf(options.steps ?? 1, options.schedule);
-  const criterion = resolveCriterion(options.criterion ?? 'magnitude');
+  const { criterion: spec = 'magnitude' } = options;
+  const criterion = resolveCriterion(spec === 'knapsack' ? 'taylor' : spec);
   const progress = (detail?: string) => (done: number, total?: number) =>
     onProgress?.({ phase: 'score', done, total: total ?? done, ...(detail !== undefined && { detail }) });
   const importance = new Importance(analysis, {

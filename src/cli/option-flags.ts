@@ -141,8 +141,8 @@ export const pruneFlags = {
   criterion: {
     flags: '--criterion <name>',
     group: ranking,
-    help: `importance of a channel: ${criteria.join(', ')}; from taylor on measured on --data (default: obspa where the weights are reconstructed, else magnitude)`,
-    value: choice(...criteria),
+    help: `importance of a channel: ${criteria.join(', ')}, or knapsack (taylor with --select knapsack); from taylor on measured on --data (default: obspa where the weights are reconstructed, else magnitude)`,
+    value: choice(...criteria, 'knapsack'),
   },
   aggregation: {
     flags: '--aggregate <how>',

@@ -6,6 +6,7 @@ import { solveGreedily } from './knapsack/greedy.js';
 import { solveWithHighs } from './knapsack/highs.js';
 import { fits, keptOf, valueOf, type Item, type Levels, type Problem } from './knapsack/problem.js';
 import { resolveOptions, type KnapsackSolver, type SelectOptions } from './options.js';
+import { keepAxes } from './positions.js';
 import { keptChannels, type Candidate } from './ranking.js';
 import {
   countOf,
@@ -54,14 +55,15 @@ export async function selectKnapsack(
   const at = resolved.solver === 'highs' ? await solveWithHighs(problem, quick) : quick;
 
   const kept = keptOf(problem, at);
-  const selection = describe(grouping, found, kept);
-  const removes = selection.some(({ removed }) => removed > 0);
-  if (!removes && limits.some(({ limit, dense }) => dense > limit)) throw nothingToPrune(selection);
   const plan = new Map(
     candidates.flatMap(({ group, scores }, i): [PruningGroup, Int32Array][] =>
       kept[i]! < group.size ? [[group, keptChannels(scores, kept[i]!)]] : [],
     ),
   );
+  keepAxes(grouping, plan, scores);
+  const selection = describe(grouping, found, plan, kept);
+  const removes = selection.some(({ removed }) => removed > 0);
+  if (!removes && limits.some(({ limit, dense }) => dense > limit)) throw nothingToPrune(selection);
   const all = candidates.reduce((sum, { group }) => sum + group.size, 0);
   return {
     plan: { kept: plan },
@@ -98,8 +100,12 @@ function problemOf(cost: Priced, limits: readonly Limit[], { candidates, alignme
   };
 }
 
-function itemOf({ scores }: Candidate, levels: Int32Array, lowest: number): Item {
-  const sorted = scores.map((score) => score - lowest).sort((a, b) => b - a);
+/** Channels that can't go have infinite scores: they are worth as much as the best of the others, and always stay. */
+function itemOf({ scores }: Candidate, allowed: Int32Array, lowest: number): Item {
+  const best = scores.reduce((high, score) => (score === Infinity ? high : Math.max(high, score)), lowest);
+  const stuck = scores.reduce((count, score) => count + Number(score === Infinity), 0);
+  const levels = allowed.filter((level) => level >= stuck);
+  const sorted = scores.map((score) => Math.min(score, best) - lowest).sort((a, b) => b - a);
   const sums = new Float64Array(sorted.length + 1);
   sorted.forEach((score, i) => (sums[i + 1] = sums[i]! + score));
   return { levels, values: Float64Array.from(levels, (level) => sums[level]!) };
@@ -120,12 +126,13 @@ function outcomeOf(
 function describe(
   grouping: Grouping,
   { candidates, alignment, reasons }: Candidates,
+  plan: ReadonlyMap<PruningGroup, Int32Array>,
   kept: Int32Array,
 ): GroupSelection[] {
   const index = new Map(candidates.map(({ group }, i) => [group, i]));
   return grouping.groups.map((group): GroupSelection => {
     const i = index.get(group);
-    const left = i === undefined ? group.size : kept[i]!;
+    const left = plan.get(group)?.length ?? group.size;
     let reason = reasons.get(group);
     if (i !== undefined) {
       if (left < group.size && alignment.misaligned(i, kept) > 0) reason = 'not every axis could be aligned';

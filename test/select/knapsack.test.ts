@@ -226,6 +226,20 @@ describe('the selection', () => {
     expect(b!.groups.map(({ kept }) => kept)).toEqual(a!.groups.map(({ kept }) => kept));
   });
 
+  it('keeps channels that have to stay, which score infinitely', async () => {
+    const network = chain(20, 20);
+    const scores = scoresOf(network);
+    const [group] = network.grouping.groups;
+    scores.get(group!)!.fill(Infinity, 0, 15);
+    const { plan, knapsack } = await selectKnapsack(network.grouping, network.cost, scores, {
+      budget: { macs: '70%' },
+    });
+    const kept = plan.kept.get(group!) ?? Int32Array.from({ length: 20 }, (_, i) => i);
+    for (let channel = 0; channel < 15; channel++) expect(kept).toContain(channel);
+    expect(knapsack!.retained).toBeGreaterThan(0.5);
+    expect(knapsack!.retained).toBeLessThan(1);
+  });
+
   it('tells how near it came, and what the next step up would be', async () => {
     const network = transformer(4, 8, 32, 64);
     const { budgets, plan } = await selectKnapsack(network.grouping, network.cost, scoresOf(network), {
