@@ -19,7 +19,7 @@ import { withWeights } from './weight-edit.js';
 export interface ReconstructOptions {
   /** λ as a share of the mean squared deviation of a layer's inputs. Default 0.001. */
   readonly damping?: number | undefined;
-  /** Rows (positions of images, tokens) that a layer is solved on, at most; drawn at random. Default 80,000. */
+  /** Rows (positions of images, tokens) that a layer is solved on, at most; drawn at random. Default 40,000. */
   readonly maxRows?: number | undefined;
   /** Of the draw of rows. Default 0. */
   readonly seed?: number | undefined;
