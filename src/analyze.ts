@@ -11,7 +11,6 @@ import { isFloat } from './onnx/data-type.js';
 import { opsetOf } from './onnx/domain.js';
 import { inlineFunctions } from './onnx/inline.js';
 import type { Model } from './onnx/model.js';
-import { assertValid } from './onnx/validate.js';
 import { parameterOf } from './onnx/schema.js';
 import { elementCount, type Tensor } from './onnx/tensor.js';
 import { floatsOf, integersOf } from './onnx/values.js';
@@ -45,7 +44,6 @@ export async function analyze(
   const { runtime, signal, onProgress } = options;
   admitModel(given, options.shapes);
   const start = performance.now();
-  assertValid(given);
   const model = inlineFunctions(given);
   onProgress?.({ phase: 'shapes', done: 0, total: 1 });
   const shapes = await inferShapes(model, runtime, {

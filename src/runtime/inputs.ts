@@ -84,9 +84,13 @@ function symbolSizes(
   return sizes;
 }
 
+/** Half a GiB in float32: no network takes inputs as large, but a damaged file may say so. */
+const maxRandomElements = 2 ** 27;
+
 /**
  * Random feeds, reproducible and independent of the order of inputs: floats are standard normal; integers and
  * booleans are 0 or 1, so that they are in range as indices, token types and masks.
+ * @throws PruneError `unsupported` for an input of more than 2^27 elements.
  */
 export function randomInputs(
   runtime: Runtime,
@@ -95,7 +99,13 @@ export function randomInputs(
 ): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {};
   for (const { name, dtype, shape } of inputs) {
-    feeds[name] = runtime.tensor(dtype, randomElements(dtype, elementCount(shape), `${seed}:${name}`), shape);
+    const count = elementCount(shape);
+    if (!(count <= maxRandomElements))
+      throw new PruneError(
+        'unsupported',
+        `input '${name}' of shape [${shape.join(', ')}] is too large to be made up; give a smaller shape with --shape`,
+      );
+    feeds[name] = runtime.tensor(dtype, randomElements(dtype, count, `${seed}:${name}`), shape);
   }
   return feeds;
 }

@@ -72,10 +72,13 @@ const damages: Readonly<Record<string, Damage>> = {
   },
   /** Flips in what isn't weights, which is most of the structure. */
   'flipped structure': (random) => {
-    const small = sound(random);
-    const bytes = encodeModel({ ...small, graph: { ...small.graph, initializers: [] } });
-    const flips = 1 + integerBelow(4, random);
-    for (let i = 0; i < flips; i++) bytes[integerBelow(bytes.length, random)] = integerBelow(256, random);
+    // Weights are in the middle of the file, structure at its start and end.
+    const bytes = encodeModel(sound(random));
+    const flips = 1 + integerBelow(3, random);
+    for (let i = 0; i < flips; i++) {
+      const at = integerBelow(450, random);
+      bytes[at < 300 ? at : bytes.length + 299 - at] = integerBelow(256, random);
+    }
     return bytes;
   },
   spliced: (random) => {
@@ -187,10 +190,11 @@ function field(tag: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
   return out;
 }
 
-const kinds = Object.keys(damages);
+/** What is done to files, in the order of their numbers. */
+export const malformedKinds = Object.keys(damages);
 
 /** File number `seed` of the corpus; the kinds take turns. */
 export function malformedFile(seed: number): MalformedFile {
-  const kind = kinds[seed % kinds.length]!;
+  const kind = malformedKinds[seed % malformedKinds.length]!;
   return { kind, bytes: damages[kind]!(randomGenerator(`malformed ${seed}`)) };
 }
