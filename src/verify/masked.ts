@@ -8,6 +8,7 @@ import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { elementBytes, floatTensor, withBytes, type FloatType } from '../onnx/values.js';
 import { makeNode, ModelEdit } from '../rewrite/edit.js';
 import { atSize, type AxisChange, type Projection, type ShapeOf } from '../rewrite/projection.js';
+import { filledOutside, integerZero } from './integer-weights.js';
 import { maskStatistics } from './statistics.js';
 
 export interface MaskInput {
@@ -60,7 +61,8 @@ class Masking {
     const normalized = uses.filter(({ role }) => role === 'normalize');
     if (normalized.length > 0) {
       const { analysis, shapeOf, dtypeOf } = this.input;
-      const x = this.changes(index, 0);
+      // Of embeddings statistics are said to be taken over the scale's axis: the first input holds ids.
+      const x = this.changes(index, normalized[0]!.input);
       maskStatistics(this.edit, index, {
         model: analysis.model,
         node,
@@ -95,6 +97,14 @@ class Masking {
     changes.forEach(({ mask }, axis) => mask && axes.has(axis) && masks.set(axis, mask));
     const dtype = source?.tensor.dtype ?? this.input.dtypeOf(name);
     if (masks.size === 0) return;
+    const zero =
+      source && dtype !== undefined && !isFloat(dtype) ? this.integerZero(index, input) : undefined;
+    if (source && zero !== undefined) {
+      const masked = this.edit.names.take(`${name}_masked`);
+      this.edit.addTensor({ ...filledOutside(source.tensor, masks, zero), name: masked });
+      this.edit.setInput(index, input, masked);
+      return;
+    }
     if (dtype === undefined || !isFloat(dtype))
       throw new PruneError(
         'unsupported',
@@ -109,6 +119,11 @@ class Masking {
       this.edit.insertBefore(index, [makeNode('Mul', [name, constant], masked)]);
     }
     this.edit.setInput(index, input, masked);
+  }
+
+  private integerZero(index: number, input: number): number | undefined {
+    const { graph } = this.input.model;
+    return integerZero(graph, graph.nodes[index]!, input);
   }
 
   private changes(index: number, input: number): readonly AxisChange[] {

@@ -54,6 +54,19 @@ export function maskStatistics(edit: ModelEdit, index: number, statistics: Stati
     case 'MeanVarianceNormalization':
       build.meanVariance();
       break;
+    case 'SkipLayerNormalization':
+      build.skipNorm(true);
+      break;
+    case 'SkipSimplifiedLayerNormalization':
+      build.skipNorm(false);
+      break;
+    case 'EmbedLayerNormalization': {
+      const ids = node.outputs.map((name, k) => (k === 1 || !name ? name : edit.names.take(`${name}_dense`)));
+      build.embedNorm();
+      edit.insertBefore(index, build.nodes);
+      // The node stays for its count of the mask.
+      return edit.setNode(index, { ...node, name: '', outputs: ids });
+    }
     default:
       throw new PruneError(
         'unsupported',
@@ -63,6 +76,9 @@ export function maskStatistics(edit: ModelEdit, index: number, statistics: Stati
   edit.insertBefore(index, build.nodes);
   edit.removeNode(index);
 }
+
+/** The default of com.microsoft's norms. */
+const normEpsilon = (node: Node): number => floatAttribute(node, 'epsilon', 1e-12);
 
 class Builder {
   readonly nodes: Node[] = [];
@@ -76,7 +92,9 @@ class Builder {
     private readonly statistics: StatisticsNode,
   ) {
     this.opset = opsetOf(statistics.model);
-    this.dtype = statistics.dtypeOf(statistics.node.inputs[0]!) ?? 'float32';
+    const { inputs, outputs } = statistics.node;
+    const isEmbedding = statistics.node.opType === 'EmbedLayerNormalization';
+    this.dtype = statistics.dtypeOf(isEmbedding ? outputs[0]! : inputs[0]!) ?? 'float32';
     const wide = this.dtype === 'float64' || statistics.node.opType.startsWith('Reduce');
     this.work = wide ? (this.dtype as FloatType) : 'float32';
   }
@@ -92,6 +110,52 @@ class Builder {
     if (centred && mean) this.output(1, mean);
     const inverse = centred ? 2 : 1;
     if (node.outputs[inverse]) this.output(inverse, this.op('Div', this.scalar(1), deviation));
+  }
+
+  /** Norm of input + skip + bias, which is also an output. */
+  skipNorm(centred: boolean): void {
+    const { node, x } = this.statistics;
+    const bias = centred ? 4 : 3;
+    const both = this.op('Add', this.input(0), this.input(1));
+    const sum = node.inputs[bias] ? this.op('Add', both, this.input(bias)) : both;
+    const last = x.length - 1;
+    this.output(3, sum);
+    this.scaledNorm(sum, last, 2, centred ? 3 : undefined, centred);
+  }
+
+  /** Norm of the sum of word, position and segment embeddings. */
+  embedNorm(): void {
+    const { node } = this.statistics;
+    const rows = (table: number, ids: string): string => this.op('Gather', this.input(table), ids);
+    const length = this.op('Gather', this.op('Shape', node.inputs[0]!), this.integer(1));
+    const positions = node.inputs[8] || this.op('Range', this.integer(0), length, this.integer(1));
+    const words = this.op('Add', rows(2, node.inputs[0]!), rows(3, positions));
+    const sum = node.inputs[4] ? this.op('Add', words, rows(4, node.inputs[1]!)) : words;
+    this.output(2, sum);
+    this.scaledNorm(sum, 2, 5, 6, true);
+  }
+
+  /** Norm over one axis, the only one of the scale. */
+  private scaledNorm(
+    value: string,
+    axis: number,
+    scale: number,
+    shift: number | undefined,
+    centred: boolean,
+  ): void {
+    const { node, x } = this.statistics;
+    const { normal } = this.normalize(
+      value,
+      [axis],
+      this.weights([x.length - 1]),
+      centred,
+      normEpsilon(node),
+    );
+    const scaled = this.op('Mul', normal, this.input(scale));
+    this.output(
+      0,
+      shift !== undefined && node.inputs[shift] ? this.op('Add', scaled, this.input(shift)) : scaled,
+    );
   }
 
   instanceNorm(axes: readonly number[]): void {
@@ -213,6 +277,12 @@ class Builder {
   private integers(values: readonly number[]): string {
     const name = this.edit.names.take(`${this.statistics.node.outputs[0]}_dims`);
     this.edit.addTensor(integerTensor(name, values));
+    return name;
+  }
+
+  private integer(value: number): string {
+    const name = this.edit.names.take(`${this.statistics.node.outputs[0]}_index`);
+    this.edit.addTensor(integerTensor(name, [value], []));
     return name;
   }
 
