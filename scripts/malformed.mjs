@@ -3,6 +3,7 @@
 // docs/malformed.md. Usage: node scripts/malformed.mjs [FILES=2000]
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 import { compileTests } from './compile-tests.mjs';
 

@@ -26,7 +26,8 @@ export class PruneError extends Error {
     message: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    // Names in a damaged file may hold line breaks or terminal escapes.
+    super(message.replace(/\p{Cc}+/gu, ' '), options);
   }
 }
 

@@ -73,6 +73,22 @@ export const recipes: fc.Arbitrary<Recipe> = fc
   })
   .map((recipe) => ({ ...recipe, batch: recipe.symbolic ? 1 : recipe.batch }));
 
+/** Recipes with several steps of one kind, between layers. */
+export function recipesWith(kind: string): fc.Arbitrary<Recipe> {
+  return fc
+    .tuple(recipes, fc.array(fc.tuple(choices, choices), { minLength: 3, maxLength: 3 }))
+    .map(([recipe, drawn]) => ({
+      ...recipe,
+      steps: [
+        ...recipe.steps.slice(0, 1),
+        ...drawn.flatMap(([a, b], i) => [
+          { kind: ['ConvBlock', 'MatMul', 'Conv'][i]!, choices: a },
+          { kind, choices: b },
+        ]),
+      ],
+    }));
+}
+
 export interface RandomGraph {
   readonly model: Model;
   /** Dims of every value, as built. */
