@@ -5,6 +5,7 @@ import type { DataSource } from './data/batch.js';
 import type { DataOptions } from './data/options.js';
 import type { EvaluateOptions as EngineEvaluateOptions, EvaluateResult } from './evaluate/evaluate.js';
 import type { WriteModelOptions, WrittenModel } from './files/model-file.js';
+import type { GradientOptions, GradientResult } from './gradients/gradients.js';
 import type { Model } from './onnx/model.js';
 import type { Tensor } from './onnx/tensor.js';
 import type { AnalyzeOptions, CommonOptions, PruneOptions, VerifyLevel } from './options.js';
@@ -58,6 +59,11 @@ export interface EvaluateSettings
   readonly data: Data;
   /** Compare outputs with this model's, on the same batches. */
   readonly reference?: ModelSource | undefined;
+}
+
+export interface GradientSettings extends CommonOptions, Pick<GradientOptions, 'loss' | 'wrt' | 'threads'> {
+  /** Inputs, and labels or targets where the loss needs them. */
+  readonly data: Data;
 }
 
 /**
@@ -204,6 +210,24 @@ export async function bench(
         onProgress({ phase: 'bench', done: Math.round(100 * share), total: 100 }),
     }),
   });
+}
+
+/**
+ * The gradient of a loss over data, by any float32 values of the model: onnxruntime computes it from a backward graph
+ * that is built for it. By default by all float initializers, of the cross-entropy with the data's labels.
+ * @throws PruneError `unsupported` listing the ops that have no gradient, before anything runs; `invalid-data`.
+ */
+export async function gradients(model: ModelSource, settings: GradientSettings): Promise<GradientResult> {
+  const { data, onProgress, loss, wrt, threads, signal } = settings;
+  const [loaded, engine, runtime] = await Promise.all([
+    toModel(model),
+    import('./gradients/gradients.js'),
+    runtimeOf(settings),
+  ]);
+  const source = await openData(data, loaded);
+  const onBatch = (done: number): void =>
+    onProgress?.({ phase: 'gradients', done, total: source.count ?? done, detail: 'examples' });
+  return engine.gradients(loaded, { ...{ loss, wrt, threads, signal, runtime, onBatch }, data: source });
 }
 
 /**

@@ -1,9 +1,10 @@
 /** The public API. Importing it does no work; onnxruntime is loaded on the first call that needs it. */
-export { analyze, bench, evaluate, loadModel, openData, prune, saveModel, verify } from './api.js';
+export { analyze, bench, evaluate, gradients, loadModel, openData, prune, saveModel, verify } from './api.js';
 export type {
   BenchSettings,
   Data,
   EvaluateSettings,
+  GradientSettings,
   ModelSource,
   PruneSettings,
   VerifySettings,
@@ -29,6 +30,11 @@ export type { Grouping, Member, PruningGroup } from './groups/group.js';
 export type { AxisRule } from './axes/rule.js';
 export type { Coverage, Hindrance } from './cost/coverage.js';
 export type { PlanFile } from './plan/file.js';
+
+export { losses } from './gradients/losses.js';
+export type { Loss, LossName, LossSettings, LossSpec } from './gradients/losses.js';
+export type { GradientResult } from './gradients/gradients.js';
+export type { Schedule } from './schedule/schedule.js';
 
 export { dataFromArrays, dataFromBatches } from './data/batches.js';
 export { modelInputs } from './data/inputs.js';

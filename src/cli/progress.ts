@@ -11,6 +11,7 @@ const labels: Readonly<Record<Progress['phase'], string>> = {
   verify: 'proving it',
   bench: 'measuring',
   measure: 'measuring latencies',
+  gradients: 'differentiating',
   evaluate: 'evaluating',
   sweep: 'sweeping',
 };

@@ -1,0 +1,135 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { gradients, loadModel, openData } from '../../src/api.js';
+import type { Batch } from '../../src/data/batch.js';
+import { resolveLoss } from '../../src/gradients/losses.js';
+import { GradientRunner } from '../../src/gradients/session.js';
+import type { Model } from '../../src/onnx/model.js';
+import type { Tensor } from '../../src/onnx/tensor.js';
+import { floatsOf, floatTensor } from '../../src/onnx/values.js';
+import { fillNormal, randomGenerator } from '../../src/random/random.js';
+import { nodeRuntime } from '../../src/runtime/node.js';
+import type { Runtime } from '../../src/runtime/runtime.js';
+
+const models = join(import.meta.dirname, '..', '..', 'models');
+const names = readdirSync(join(models, 'trained')).filter((name) => name.endsWith('.onnx'));
+const path = join(models, 'data', 'train2048-images-idx3-ubyte.gz');
+
+let runtime: Runtime;
+beforeAll(async () => {
+  runtime = await nodeRuntime();
+});
+
+async function setUp(name: string): Promise<{ model: Model; batch: Batch; weights: Tensor[] }> {
+  const model = await loadModel(join(models, 'trained', name));
+  const data = await openData({ path, mean: [0.286], std: [0.353], limit: 2, batch: 2 }, model);
+  const weights = model.graph.initializers.filter(({ dtype }) => dtype === 'float32');
+  for await (const batch of data) return { model, batch, weights };
+  throw new Error('no data');
+}
+
+/**
+ * Central differences of the loss along random directions of all weights at once. Directions are as large as the
+ * weights; a step that crosses kinks of ReLU is off, one that is too small drowns in single precision, so of a sweep
+ * the best counts.
+ */
+describe('whole-model gradients agree with directional derivatives', () => {
+  it.each(names)('%s', { timeout: 120_000 }, async (name) => {
+    const { model, batch, weights } = await setUp(name);
+    const runner = new GradientRunner({
+      model,
+      runtime,
+      loss: resolveLoss('cross-entropy'),
+      wrt: weights.map((tensor) => tensor.name),
+    });
+    try {
+      const { gradients: found } = await runner.run(batch);
+      expect(found.size).toBe(weights.length);
+      for (const values of found.values()) expect(values.every(Number.isFinite)).toBe(true);
+      const losses = new Map<string, number>();
+      for (let direction = 0; direction < 20; direction++) {
+        const random = randomGenerator(`${name}:${direction}`);
+        const moves = weights.map((tensor) => {
+          const values = Float32Array.from(floatsOf(tensor));
+          const size = Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
+          // Along the gradient too, so that the derivative is no accidental near-zero.
+          const gradient = found.get(tensor.name)!;
+          const steepest = Math.sqrt(gradient.reduce((sum, v) => sum + v * v, 0) / gradient.length) || 1;
+          const noise = fillNormal(new Float32Array(values.length), random);
+          return noise.map((v, i) => size * (0.7 * v + (0.3 * gradient[i]!) / steepest));
+        });
+        const analytic = weights.reduce((sum, { name: own }, k) => {
+          const gradient = found.get(own)!;
+          return sum + moves[k]!.reduce((total, v, i) => total + v * gradient[i]!, 0);
+        }, 0);
+        const lossAt = async (step: number): Promise<number> => {
+          const moved = weights.map((tensor, k): [string, Tensor] => {
+            const values = floatsOf(tensor).map((v, i) => v + step * moves[k]![i]!);
+            return [tensor.name, floatTensor(tensor.name, values, tensor.dims)];
+          });
+          runner.replaceWeights(new Map(moved));
+          return (await runner.run(batch)).loss;
+        };
+        let best = Infinity;
+        for (const step of [1e-3, 3e-4, 1e-4, 3e-3, 3e-5, 1e-2]) {
+          const numeric = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
+          best = Math.min(best, Math.abs(numeric - analytic) / Math.abs(analytic));
+          if (best < 1e-2) break;
+        }
+        losses.set(String(direction), best);
+      }
+      expect(Math.max(...losses.values())).toBeLessThan(1e-2);
+    } finally {
+      await runner.release();
+    }
+  });
+});
+
+describe('gradients', () => {
+  it('of data are those of its batches, weighted by their examples', async () => {
+    const { model, weights } = await setUp('lstm2.onnx');
+    const source = (batch: number) => ({ path, mean: [0.286], std: [0.353], limit: 5, batch });
+    const one = await gradients(model, { data: source(5), runtime });
+    const parts = await gradients(model, { data: source(2), runtime });
+    expect(parts.examples).toBe(5);
+    expect(parts.loss).toBeCloseTo(one.loss, 5);
+    expect([...one.gradients.keys()]).toEqual(weights.map(({ name }) => name));
+    for (const [name, values] of one.gradients) {
+      const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+      parts.gradients.get(name)!.forEach((v, i) => expect(Math.abs(v - values[i]!)).toBeLessThan(1e-4 * largest + 1e-7)); // prettier-ignore
+    }
+  });
+
+  it('can be taken by inputs and by values in between', async () => {
+    const { model } = await setUp('vit_tiny.onnx');
+    const inner = model.graph.nodes.find(({ opType }) => opType === 'Softmax')!.outputs[0]!;
+    const data = { path, mean: [0.286], std: [0.353], limit: 2 };
+    const { gradients: found } = await gradients(model, { data, wrt: ['input', inner], loss: 'squared-norm', runtime }); // prettier-ignore
+    expect(found.get('input')).toHaveLength(2 * 28 * 28);
+    expect(found.get('input')!.some((v) => v !== 0)).toBe(true);
+    expect(found.get(inner)!.every(Number.isFinite)).toBe(true);
+  });
+
+  it('refuse unknown names, unknown losses and missing labels', async () => {
+    const { model } = await setUp('resnet20.onnx');
+    const data = { path: 'random', limit: 2 };
+    await expect(gradients(model, { data, wrt: ['nope'], loss: 'pseudo-labels' })).rejects.toThrow(
+      'unknown value: nope',
+    );
+    await expect(gradients(model, { data, loss: 'hinge' as 'mse' })).rejects.toThrow('unknown loss: hinge');
+    await expect(gradients(model, { data, loss: 'cross-entropy' })).rejects.toThrow('no labels');
+  });
+
+  it('name every op that has no rule before anything runs', async () => {
+    const { model } = await setUp('resnet20.onnx');
+    const nodes = model.graph.nodes.map((own) => {
+      if (own.opType !== 'Relu') return own;
+      return { ...own, opType: 'Shrink' };
+    });
+    const odd = { ...model, graph: { ...model.graph, nodes } };
+    await expect(
+      gradients(odd, { data: { path: 'random', limit: 2 }, loss: 'pseudo-labels' }),
+    ).rejects.toThrow('no gradient rule for Shrink (19 nodes)');
+  });
+});
