@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { analyze } from '../../src/analyze.js';
 import type { AttributeValue, Model, Node, ValueInfo } from '../../src/onnx/model.js';
 import { decodeModel, encodeModel } from '../../src/onnx/codec.js';
 import type { Tensor } from '../../src/onnx/tensor.js';
@@ -186,4 +187,39 @@ describe('pruned and proved', () => {
     expect(report.verification?.compared).toBeGreaterThan(0);
     expect(report.macs.pruned).toBeLessThan(report.macs.dense);
   });
+});
+
+it.each([
+  ['fused BERT', fusedBert(), 7680 + 2 * 800 + 2560 + 2 * 3840 + 480],
+  ['MultiHeadAttention', attended('MultiHeadAttention'), 3 * 5120 + 2 * 3200 + 3840],
+  ['GroupQueryAttention', attended('GroupQueryAttention'), 5120 + 2 * 2560 + 2 * 3200 + 3840],
+  ['QDQ', qdq(), 8 * 36 * 27 + 4 * 16 * 72],
+  ['QLinear', qlinear(), 8 * 36 * 27 + 4 * 16 * 72],
+] as const)('counts the multiply-adds of %s', async (_, dense, macs) => {
+  const { cost } = await analyze(dense, { runtime });
+  expect(cost.macs()).toBe(macs);
+  expect(cost.unpriced).toEqual([]);
+});
+
+it('counts fewer multiply-adds for fewer head dims, as a model built smaller has', async () => {
+  const { report, model: pruned } = await prunePipeline(fusedBert(), {
+    runtime,
+    ratio: 0.5,
+    attention: 'both',
+    verify: 'none',
+  });
+  const { cost } = await analyze(pruned, { runtime });
+  expect(cost.macs()).toBe(report.macs.pruned);
+});
+
+it('freezes the scale of scores where head dims go', async () => {
+  const { model: pruned } = await prunePipeline(attended('MultiHeadAttention'), {
+    runtime,
+    ratio: 0.5,
+    attention: 'head-dims',
+    verify: 'none',
+  });
+  const attention = pruned.graph.nodes.find(({ opType }) => opType === 'MultiHeadAttention')!;
+  expect(attention.attributes.get('scale')?.value).toBeCloseTo(1 / 4, 6);
+  expect(attention.attributes.get('num_heads')?.value).toBe(4n);
 });
