@@ -123,7 +123,8 @@ class Zeroing {
   }
 
   private zeroed(name: string, axes: readonly Axis[] | undefined): string {
-    const kept = masksOf(this.input, axes);
+    // A size that depends on data is no factor's: the mask broadcasts over it.
+    const kept = masksOf(this.input, axes)?.map((mask) => (mask.length === 0 ? Uint8Array.of(1) : mask));
     if (!name || !kept) return name;
     const dtype = this.dtypeOf(name);
     const condition = this.tensor(
@@ -246,7 +247,7 @@ function firstDifference(
     // A size that depends on data is no factor's, so nothing goes from it.
     const axes = input.analysis.axes.get(name);
     const masks = masksOf(input, axes)?.map((mask, i) =>
-      Number.isNaN(axes![i]!.size) ? new Uint8Array(full.dims[i]!).fill(1) : mask,
+      mask.length === 0 ? new Uint8Array(full.dims[i]!).fill(1) : mask,
     );
     if (masks && masks.map((mask) => mask.length).join() !== full.dims.join())
       return `'${name}' (${node.opType}) has shape [${full.dims.join()}] and axes of other sizes`;
