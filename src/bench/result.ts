@@ -8,7 +8,7 @@ export interface ModelTiming {
   readonly minimum: number;
   /** Quartile distance relative to the median: how quiet the machine was. */
   readonly spread: number;
-  /** Bytes by which the process grew while the model was loaded and first run; undefined where nothing can tell. */
+  /** Bytes by which the process grew while the model was loaded and first run; undefined where it didn't. Rough. */
   readonly memory?: number;
   /** Milliseconds by op type as onnxruntime ran it (fused), the median of some runs; with the option `profile`. */
   readonly operators?: Readonly<Record<string, number>>;
