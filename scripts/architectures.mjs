@@ -64,7 +64,13 @@ function row(file) {
     : '|';
   const name = basename(file, '.onnx');
   const left = `| ${name} | ${groups} | ${coverage} |`;
-  if (!report) return [name, `${left} | | ${cell(error)} | ${seconds} |`];
+  if (!report) {
+    const held = inspection?.hindrances
+      .slice(0, 2)
+      .map(({ blocker }) => `${blocker.op} '${blocker.node}': ${blocker.why}`);
+    const why = held?.length > 0 ? `; held back most by ${held.join(', and by ')}` : '';
+    return [name, `${left} | | ${cell(error)}${cell(why)} | ${seconds} |`];
+  }
   const { compared, maxError, skipped } = report.verification;
   const proof = `passed: ${compared} tensors, error ${maxError.toExponential(1)}${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`;
   return [name, `${left} ${change(report.macs)} | ${change(report.parameters)} | ${proof} | ${seconds} |`];
