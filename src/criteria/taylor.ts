@@ -8,7 +8,7 @@ const weighed = (members: readonly MemberSensitivity[]) =>
 /**
  * (∂L/∂z)² of a gate on each channel, equal to (γ·g_γ + β·g_β)² on a BatchNormalization: the squared change of the loss
  * when the channel goes, per minibatch, averaged. The gate form of Molchanov et al., "Importance Estimation for Neural
- * Network Pruning", 2019. It ranks better than the weight form on our models, and costs no gradients of matrices.
+ * Network Pruning", 2019. Better than the weight form in one small comparison (docs/criteria.md), and without gradients of matrices.
  */
 export const taylor = defineCriterion({
   name: 'taylor',
