@@ -8,7 +8,10 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.js', '*.mjs', 'vitest.config.ts'], defaultProject: 'test/tsconfig.json' },
+        projectService: {
+          allowDefaultProject: ['*.js', '*.mjs', 'vitest.config.ts'],
+          defaultProject: 'test/tsconfig.json',
+        },
         tsconfigRootDir: import.meta.dirname,
       },
     },
