@@ -2,6 +2,7 @@ import { PruneError } from '../errors.js';
 import { constantTensor } from '../onnx/constant.js';
 import type { DataType } from '../onnx/data-type.js';
 import { opsetOf } from '../onnx/domain.js';
+import { graphModel, tensorInfo } from '../onnx/graph-model.js';
 import type { Graph, Model, Node, ValueInfo } from '../onnx/model.js';
 import { parameterOf } from '../onnx/schema.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -277,12 +278,13 @@ class Reverse {
     }
     const used = new Set(nodes.flatMap((node) => node.inputs));
     const constants = this.emit.initializers.filter(({ name }) => used.has(name));
-    const backward = backwardModel(
+    const backward = graphModel({
       nodes,
-      infos,
-      [loss, ...outputs.values()],
-      [...constants, ...initializers],
-    );
+      inputs: infos,
+      outputs: [loss, ...outputs.values()],
+      initializers: [...constants, ...initializers],
+      opset: backwardOpset,
+    });
     return { forward: this.forward(model, kept, weights), backward, kept, shared, weights, fed, loss, gradients: outputs }; // prettier-ignore
   }
 
@@ -379,45 +381,4 @@ function freePrefix({ nodes, inputs, initializers }: Graph): string {
   let prefix = 'gradient/';
   while (names.some((name) => name.startsWith(prefix))) prefix = `_${prefix}`;
   return prefix;
-}
-
-function tensorInfo(
-  name: string,
-  dtype: DataType,
-  shape: readonly (number | undefined)[] | undefined,
-): ValueInfo {
-  const dims = shape?.map((value) => ({ value, denotation: '' }));
-  return { name, docString: '', type: { kind: 'tensor', dtype, shape: dims, denotation: '' } };
-}
-
-function backwardModel(
-  nodes: readonly Node[],
-  inputs: readonly ValueInfo[],
-  outputs: readonly string[],
-  initializers: readonly Tensor[],
-): Model {
-  return {
-    irVersion: 8,
-    opsets: new Map([['', backwardOpset]]),
-    opsetImports: [{ domain: '', version: backwardOpset }],
-    producerName: 'onnx-prune',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0n,
-    docString: '',
-    metadata: [],
-    functions: [],
-    trainingInfo: [],
-    graph: {
-      name: 'gradients',
-      docString: '',
-      nodes,
-      initializers,
-      sparseInitializers: [],
-      inputs,
-      outputs: outputs.map((name) => ({ name, docString: '', type: undefined })),
-      valueInfos: [],
-      quantizationAnnotations: [],
-    },
-  };
 }

@@ -1,5 +1,5 @@
 import { encodeModel } from '../onnx/codec.js';
-import { graphModel } from '../onnx/graph-model.js';
+import { graphModel, rankedInfo } from '../onnx/graph-model.js';
 import type { Runtime } from '../runtime/runtime.js';
 
 /** A Bᵀ of row-major matrices, A of shape [m, k] and B of shape [n, k]; the result has shape [m, n]. */
@@ -53,10 +53,7 @@ export async function runtimeProduct(
         docString: '',
       },
     ],
-    inputs: [
-      ['a', 'float64', 2],
-      ['b', 'float64', 2],
-    ],
+    inputs: [rankedInfo('a', 'float64', 2), rankedInfo('b', 'float64', 2)],
     outputs: ['c'],
     initializers: [],
   });

@@ -1,19 +1,18 @@
 import type { DataType } from './data-type.js';
-import type { Model, Node } from './model.js';
+import type { Model, Node, ValueInfo } from './model.js';
 import type { Tensor } from './tensor.js';
 
-/** A model of our own making, for onnxruntime only: no shapes, which it infers. */
+/** A model of our own making, for onnxruntime only: outputs have no types, which it infers. */
 export interface GraphParts {
   readonly nodes: readonly Node[];
-  readonly inputs: readonly (readonly [name: string, dtype: DataType, rank: number | undefined])[];
+  readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly string[];
   readonly initializers: readonly Tensor[];
+  /** Default 17: old enough for every onnxruntime in use, new enough for float64 Gemm and ReduceMean with attributes. */
+  readonly opset?: number;
 }
 
-/** Old enough for every onnxruntime in use, new enough for float64 Gemm and ReduceMean with attributes. */
-const opset = 17;
-
-export function graphModel({ nodes, inputs, outputs, initializers }: GraphParts): Model {
+export function graphModel({ nodes, inputs, outputs, initializers, opset = 17 }: GraphParts): Model {
   return {
     irVersion: 8,
     opsets: new Map([['', opset]]),
@@ -27,27 +26,30 @@ export function graphModel({ nodes, inputs, outputs, initializers }: GraphParts)
     functions: [],
     trainingInfo: [],
     graph: {
-      name: 'statistics',
+      name: 'onnx-prune',
       docString: '',
       nodes,
       initializers,
       sparseInitializers: [],
-      inputs: inputs.map(([name, dtype, rank]) => ({
-        name,
-        docString: '',
-        type: {
-          kind: 'tensor',
-          dtype,
-          shape:
-            rank === undefined
-              ? undefined
-              : Array.from({ length: rank }, () => ({ value: undefined, denotation: '' })),
-          denotation: '',
-        },
-      })),
+      inputs,
       outputs: outputs.map((name) => ({ name, docString: '', type: undefined })),
       valueInfos: [],
       quantizationAnnotations: [],
     },
   };
+}
+
+/** A tensor-typed value; sizes may be open, and so may the rank. */
+export function tensorInfo(
+  name: string,
+  dtype: DataType,
+  shape: readonly (number | undefined)[] | undefined,
+): ValueInfo {
+  const dims = shape?.map((value) => ({ value, denotation: '' }));
+  return { name, docString: '', type: { kind: 'tensor', dtype, shape: dims, denotation: '' } };
+}
+
+/** A tensor-typed value of open sizes. */
+export function rankedInfo(name: string, dtype: DataType, rank: number | undefined): ValueInfo {
+  return tensorInfo(name, dtype, rank === undefined ? undefined : new Array<undefined>(rank).fill(undefined));
 }

@@ -2,7 +2,7 @@ import type { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-comm
 import { withAttribute } from '../onnx/attributes.js';
 import { encodeModel } from '../onnx/codec.js';
 import { dataTypeToNumber, type DataType } from '../onnx/data-type.js';
-import { graphModel } from '../onnx/graph-model.js';
+import { graphModel, rankedInfo } from '../onnx/graph-model.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatTensor, integerTensor } from '../onnx/values.js';
@@ -117,13 +117,13 @@ function momentModel(spec: MomentSpec): Model {
   build.op('MatMul', [build.transpose(xc, [0, 2, 1]), xc], 'xx');
   build.op('MatMul', [build.transpose(yc, [0, 2, 1]), xc], 'yx');
   build.reduce('ReduceSumSquare', yc, 'yy');
-  const inputs: [string, DataType, number | undefined][] = [
-    ['x', spec.xDtype, rank],
-    ['y', spec.yDtype, rank],
-    ['positions', 'int64', 1],
+  const inputs = [
+    rankedInfo('x', spec.xDtype, rank),
+    rankedInfo('y', spec.yDtype, rank),
+    rankedInfo('positions', 'int64', 1),
   ];
-  if (spec.shortcut) inputs.push(['a', spec.yDtype, rank], ['b', spec.yDtype, rank]);
-  if (isConv) inputs.push(['windows', 'int64', 2]);
+  if (spec.shortcut) for (const name of ['a', 'b']) inputs.push(rankedInfo(name, spec.yDtype, rank));
+  if (isConv) inputs.push(rankedInfo('windows', 'int64', 2));
   return graphModel({
     nodes: build.nodes,
     inputs,

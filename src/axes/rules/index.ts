@@ -1,4 +1,4 @@
-import { PruneError } from '../../errors.js';
+import { mergeFamilies } from '../../onnx/op-table.js';
 import type { AxisRule, AxisRules } from '../rule.js';
 import { attention } from './attention.js';
 import { constant } from './constant.js';
@@ -31,14 +31,4 @@ export const axisRuleFamilies: Readonly<Record<string, AxisRules>> = {
 };
 
 /** All rules, by op type (`domain::Op` outside the default domain). */
-export const axisRules: ReadonlyMap<string, AxisRule> = merge(Object.values(axisRuleFamilies));
-
-function merge(families: readonly AxisRules[]): Map<string, AxisRule> {
-  const all = new Map<string, AxisRule>();
-  for (const family of families)
-    for (const [op, rule] of Object.entries(family)) {
-      if (all.has(op)) throw new PruneError('internal', `two axis rules for '${op}': keep one`);
-      all.set(op, rule);
-    }
-  return all;
-}
+export const axisRules: ReadonlyMap<string, AxisRule> = mergeFamilies('axis', axisRuleFamilies);

@@ -1,4 +1,4 @@
-import { PruneError } from '../../errors.js';
+import { mergeFamilies } from '../../onnx/op-table.js';
 import type { CostRule, CostRules } from '../rule.js';
 import { attention } from './attention.js';
 import { contraction } from './contraction.js';
@@ -14,14 +14,4 @@ export const costRuleFamilies: Readonly<Record<string, CostRules>> = {
 };
 
 /** All rules, by op type (`domain::Op` outside the default domain). */
-export const costRules: ReadonlyMap<string, CostRule> = merge(Object.values(costRuleFamilies));
-
-function merge(families: readonly CostRules[]): Map<string, CostRule> {
-  const all = new Map<string, CostRule>();
-  for (const family of families)
-    for (const [op, rule] of Object.entries(family)) {
-      if (all.has(op)) throw new PruneError('internal', `two cost rules for '${op}': keep one`);
-      all.set(op, rule);
-    }
-  return all;
-}
+export const costRules: ReadonlyMap<string, CostRule> = mergeFamilies('cost', costRuleFamilies);

@@ -1,4 +1,4 @@
-import { PruneError } from '../../errors.js';
+import { mergeFamilies } from '../../onnx/op-table.js';
 import type { GradientRule, GradientRules } from '../rule.js';
 import { constant } from './constant.js';
 import { contraction } from './contraction.js';
@@ -23,14 +23,7 @@ export const gradientRuleFamilies: Readonly<Record<string, GradientRules>> = {
 };
 
 /** All rules, by op type of the default domain. */
-export const gradientRules: ReadonlyMap<string, GradientRule> = merge(Object.values(gradientRuleFamilies));
-
-function merge(families: readonly GradientRules[]): Map<string, GradientRule> {
-  const all = new Map<string, GradientRule>();
-  for (const family of families)
-    for (const [op, rule] of Object.entries(family)) {
-      if (all.has(op)) throw new PruneError('internal', `two gradient rules for '${op}': keep one`);
-      all.set(op, rule);
-    }
-  return all;
-}
+export const gradientRules: ReadonlyMap<string, GradientRule> = mergeFamilies(
+  'gradient',
+  gradientRuleFamilies,
+);
