@@ -7,6 +7,7 @@ import { LineChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
 import { SVGRenderer } from 'echarts/renderers';
 import { analyze } from '../dist/analyze.js';
+import { graphModel, tensorInfo } from '../dist/onnx/graph-model.js';
 import { floatTensor } from '../dist/onnx/values.js';
 import { nodeRuntime } from '../dist/runtime/node.js';
 
@@ -16,12 +17,6 @@ const repeats = 5;
 /** Conv 8 → 8 (1×1) and Relu in turn. */
 function chain(length) {
   const channels = 8;
-  const dims = [1, channels, 4, 4].map((value) => ({ value, denotation: '' }));
-  const info = (name) => ({
-    name,
-    docString: '',
-    type: { kind: 'tensor', dtype: 'float32', shape: dims, denotation: '' },
-  });
   const nodes = [];
   const initializers = [];
   for (let i = 0; i < length; i++) {
@@ -40,30 +35,8 @@ function chain(length) {
       docString: '',
     });
   }
-  return {
-    irVersion: 8,
-    opsets: new Map([['', 17]]),
-    opsetImports: [{ domain: '', version: 17 }],
-    producerName: '',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0n,
-    docString: '',
-    metadata: [],
-    functions: [],
-    trainingInfo: [],
-    graph: {
-      name: 'chain',
-      docString: '',
-      nodes,
-      initializers,
-      sparseInitializers: [],
-      inputs: [info('v0')],
-      outputs: [info(`v${length}`)],
-      valueInfos: [],
-      quantizationAnnotations: [],
-    },
-  };
+  const inputs = [tensorInfo('v0', 'float32', [1, channels, 4, 4])];
+  return graphModel({ nodes, inputs, outputs: [`v${length}`], initializers });
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
