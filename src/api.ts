@@ -7,7 +7,6 @@ import type { EvaluateOptions as EngineEvaluateOptions, EvaluateResult } from '.
 import type { WriteModelOptions, WrittenModel } from './files/model-file.js';
 import type { GradientOptions, GradientResult } from './gradients/gradients.js';
 import type { Model } from './onnx/model.js';
-import type { Tensor } from './onnx/tensor.js';
 import type { AnalyzeOptions, CommonOptions, PruneOptions, VerifyLevel } from './options.js';
 import type { PruneResult } from './result.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -160,10 +159,11 @@ export async function verify(
   settings: VerifySettings,
 ): Promise<VerifyReport> {
   const { plan, level = 'full', data, seed = 0, signal, onProgress } = settings;
-  const [analysis, candidate, engine, { planFromFile }, { keptMasks }] = await Promise.all([
+  const [analysis, candidate, engine, { firstFeeds }, { planFromFile }, { keptMasks }] = await Promise.all([
     analyze(dense, settings),
     toModel(pruned),
     import('./verify/verify.js'),
+    import('./data/feeds.js'),
     import('./plan/file.js'),
     import('./plan/plan.js'),
   ]);
@@ -257,20 +257,6 @@ function hasChangedWeights(plan: unknown): boolean {
   return (
     typeof plan === 'object' && plan !== null && 'weightsChanged' in plan && plan.weightsChanged === true
   );
-}
-
-/** The inputs of the first batch, as a run of the proof. */
-async function firstFeeds(data: DataSource): Promise<Record<string, Tensor>[]> {
-  const { rawTensor } = await import('./onnx/values.js');
-  for await (const { inputs } of data) {
-    const feeds: Record<string, Tensor> = {};
-    for (const [name, { dtype, dims, data: elements }] of Object.entries(inputs)) {
-      const { buffer, byteOffset, byteLength } = elements;
-      feeds[name] = rawTensor(name, dtype, dims, new Uint8Array(buffer, byteOffset, byteLength));
-    }
-    return [feeds];
-  }
-  return [];
 }
 
 async function toModel(source: ModelSource): Promise<Model> {

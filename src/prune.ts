@@ -1,14 +1,12 @@
 import { analyze, type Analysis } from './analyze.js';
 import { blockedBy, coverage } from './cost/coverage.js';
 import { resolveCriterion } from './criteria/resolve.js';
-import type { Batch, DataSource } from './data/batch.js';
+import { firstFeeds } from './data/feeds.js';
 import { PruneError, throwIfAborted } from './errors.js';
 import type { PruningGroup } from './groups/group.js';
 import { Importance } from './importance.js';
 import { chooseMeasured, needsMeasurement } from './measured.js';
 import type { Model } from './onnx/model.js';
-import type { Tensor } from './onnx/tensor.js';
-import { rawTensor } from './onnx/values.js';
 import type { PruneOptions, VerifyLevel } from './options.js';
 import { planFromFile, planToFile } from './plan/file.js';
 import { keptCount, keptMasks, type Plan } from './plan/plan.js';
@@ -235,7 +233,7 @@ async function prove(
     level,
     runtime,
     seed,
-    feeds: verifyData && (await firstBatch(verifyData)),
+    feeds: verifyData && (await firstFeeds(verifyData)),
     signal,
     onProgress: (done, total, detail) => onProgress?.({ phase: 'verify', done, total, detail }),
   });
@@ -243,21 +241,6 @@ async function prove(
   throw new PruneError(
     'verification',
     `the pruned model failed the proof: ${report.failure?.message}; please report this model`,
-  );
-}
-
-/** The inputs of one batch, as a run of the proof. */
-async function firstBatch(data: DataSource): Promise<Record<string, Tensor>[]> {
-  for await (const { inputs } of data) return [tensorsOf(inputs)];
-  return [];
-}
-
-function tensorsOf(inputs: Batch['inputs']): Record<string, Tensor> {
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, { dtype, dims, data }]) => {
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      return [name, rawTensor(name, dtype, dims, bytes)];
-    }),
   );
 }
 

@@ -124,10 +124,3 @@ function formatAxis(axis: Pattern | Ellipsis): string {
       return `(${axis.terms.map((term) => (term.kind === 'product' ? term.terms.map(formatAxis).join(' ') : formatAxis(term))).join(' + ')})`;
   }
 }
-
-/** The letters of a pattern, in order of appearance. */
-export function lettersOf(pattern: Pattern | Ellipsis): string[] {
-  if (pattern.kind === 'letter') return [pattern.name];
-  if (pattern.kind === 'number' || pattern.kind === 'ellipsis') return [];
-  return pattern.terms.flatMap(lettersOf);
-}

@@ -67,15 +67,3 @@ export function coordinates(system: AxisSystem, axis: Axis, factor: Factor): Int
   }
   return out;
 }
-
-/** Number of positions of an axis as a polynomial in the factor sizes, evaluated at `count`. */
-export function extent(system: AxisSystem, axis: Axis, count: (factor: Factor) => number): number {
-  const e = system.head(axis);
-  if (e.kind === 'factor') return count(e);
-  let out = e.kind === 'sum' ? 0 : 1;
-  for (const term of e.terms) {
-    const x = extent(system, term, count);
-    out = e.kind === 'sum' ? out + x : out * x;
-  }
-  return out;
-}

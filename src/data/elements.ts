@@ -1,5 +1,6 @@
 import { PruneError } from '../errors.js';
 import type { DataType } from '../onnx/data-type.js';
+import { typedArrays } from '../onnx/typed-arrays.js';
 import { decodeFloat16, encodeFloat16 } from './float16.js';
 
 export type Elements =
@@ -14,26 +15,11 @@ export type Elements =
   | BigInt64Array
   | BigUint64Array;
 
-const constructors = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-  int16: Int16Array,
-  uint16: Uint16Array,
-  int32: Int32Array,
-  uint32: Uint32Array,
-  int64: BigInt64Array,
-  uint64: BigUint64Array,
-} as const;
-
 /** Dtypes that a batch can carry: those onnxruntime's JavaScript API takes as plain typed arrays. */
-export type ElementType = keyof typeof constructors;
+export type ElementType = keyof typeof typedArrays;
 
 export function isElementType(dtype: DataType): dtype is ElementType {
-  return typeof dtype === 'string' && Object.hasOwn(constructors, dtype);
+  return typeof dtype === 'string' && Object.hasOwn(typedArrays, dtype);
 }
 
 export function isFloatElement(dtype: ElementType): boolean {
@@ -41,17 +27,17 @@ export function isFloatElement(dtype: ElementType): boolean {
 }
 
 export function bytesPerElement(dtype: ElementType): number {
-  return constructors[dtype].BYTES_PER_ELEMENT;
+  return typedArrays[dtype].BYTES_PER_ELEMENT;
 }
 
 /** A zeroed array of `count` elements. Callers bound `count` first. */
 export function allocate(dtype: ElementType, count: number): Elements {
-  return new constructors[dtype](count);
+  return new typedArrays[dtype](count);
 }
 
 /** A view of little-endian bytes where their offset is aligned, a copy where not. */
 export function viewElements(dtype: ElementType, bytes: Uint8Array): Elements {
-  const Constructor = constructors[dtype];
+  const Constructor = typedArrays[dtype];
   const size = Constructor.BYTES_PER_ELEMENT;
   const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
   return new Constructor(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
@@ -59,12 +45,12 @@ export function viewElements(dtype: ElementType, bytes: Uint8Array): Elements {
 
 /** Whether a typed array is the kind that carries `dtype`. */
 export function holds(data: Elements, dtype: ElementType): boolean {
-  return data instanceof constructors[dtype];
+  return data instanceof typedArrays[dtype];
 }
 
 /** The dtype that a typed array most plainly means (Uint16Array: uint16, Uint8Array: uint8). */
 export function elementTypeOf(data: Elements): ElementType {
-  for (const [dtype, Constructor] of Object.entries(constructors)) {
+  for (const [dtype, Constructor] of Object.entries(typedArrays)) {
     if (data instanceof Constructor && dtype !== 'float16') return dtype as ElementType;
   }
   throw new PruneError('invalid-data', 'not a typed array of numbers; pass a Float32Array, Int32Array, ...');

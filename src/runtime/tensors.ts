@@ -2,47 +2,23 @@ import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
 import { PruneError } from '../errors.js';
 import { type DataType, dataTypes } from '../onnx/data-type.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { typedArrays } from '../onnx/typed-arrays.js';
 import { rawTensor } from '../onnx/values.js';
 import type { Runtime } from './runtime.js';
 
-type NumericArray =
-  | Float32Array<ArrayBuffer>
-  | Float64Array<ArrayBuffer>
-  | Int8Array<ArrayBuffer>
-  | Uint8Array<ArrayBuffer>
-  | Int16Array<ArrayBuffer>
-  | Uint16Array<ArrayBuffer>
-  | Int32Array<ArrayBuffer>
-  | Uint32Array<ArrayBuffer>
-  | BigInt64Array<ArrayBuffer>
-  | BigUint64Array<ArrayBuffer>;
-
-/** The array that onnxruntime's JavaScript API wants for each dtype (float16 as bits). */
-const arrays = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-  int16: Int16Array,
-  uint16: Uint16Array,
-  int32: Int32Array,
-  uint32: Uint32Array,
-  int64: BigInt64Array,
-  uint64: BigUint64Array,
-} as const satisfies Record<string, new (length: number) => NumericArray>;
-
 /** The dtypes that can be fed to onnxruntime from JavaScript. */
-export type FeedableType = keyof typeof arrays;
+export type FeedableType = keyof typeof typedArrays;
 
 export function isFeedable(dtype: DataType | undefined): dtype is FeedableType {
-  return dtype !== undefined && Object.hasOwn(arrays, dtype);
+  return dtype !== undefined && Object.hasOwn(typedArrays, dtype);
 }
 
 /** A zeroed array for elements of a dtype. */
-export function arrayFor<T extends FeedableType>(dtype: T, length: number): InstanceType<(typeof arrays)[T]> {
-  return new arrays[dtype](length) as InstanceType<(typeof arrays)[T]>;
+export function arrayFor<T extends FeedableType>(
+  dtype: T,
+  length: number,
+): InstanceType<(typeof typedArrays)[T]> {
+  return new typedArrays[dtype](length) as InstanceType<(typeof typedArrays)[T]>;
 }
 
 /**
