@@ -4,6 +4,7 @@ import type { Model } from './onnx/model.js';
 import { validateModel } from './onnx/validate.js';
 import type { AnalyzeOptions } from './options.js';
 import type { Runtime } from './runtime/runtime.js';
+import { readRefusal } from './shapes/failures.js';
 import type { Shapes } from './shapes/shapes.js';
 
 /** Largest number of elements a JavaScript array can hold, so the most that can be fed. */
@@ -32,12 +33,18 @@ export function admitModel(model: Model, shapes: AnalyzeOptions['shapes'] = {}):
 }
 
 /**
- * Custom ops can be cut around, but a standard op that onnxruntime doesn't know means that it doesn't know the opset.
+ * Custom ops can be cut around, but a standard op that onnxruntime doesn't know means that it doesn't know the opset,
+ * and one that it can't set up means that the machine lacks something, such as a locale.
  * @throws PruneError `unsupported`
  */
 export function admitOps(model: Model, { unknownOps }: Shapes, { name, version }: Runtime): void {
   const unknown = unknownOps.find(({ op }) => !op.includes(':'));
   if (!unknown) return;
+  if (readRefusal(unknown.reason).kind !== 'unknown-op')
+    throw new PruneError(
+      'unsupported',
+      `${name} ${version} refuses node '${unknown.node}' (${unknown.op}): ${unknown.reason}`,
+    );
   throw new PruneError(
     'unsupported',
     `${name} ${version} doesn't know op ${unknown.op} of opset ${opsetOf(model)}; convert the model to an opset it supports`,

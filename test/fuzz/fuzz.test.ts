@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { axisRules } from '../../src/axes/rules/index.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
-import { recipes } from '../oracles/random-graph/index.js';
+import { kindNames, recipes, withoutStep } from '../oracles/random-graph/index.js';
 import { checkGraph } from './check-graph.js';
 
 const runtime = await nodeRuntime();
@@ -22,4 +23,9 @@ it('random graphs compute the same without what is removed from them', async () 
   // Graphs in which nothing can go would pass unseen.
   expect(pruned).toBeGreaterThan(20);
   expect(touched.size).toBeGreaterThan(30);
+});
+
+it('every axis rule has a step in random graphs, or a reason why not', () => {
+  const without = [...axisRules.keys()].filter((op) => !kindNames.includes(op));
+  expect(without.toSorted()).toEqual(Object.keys(withoutStep).toSorted());
 });

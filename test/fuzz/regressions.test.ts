@@ -1,5 +1,6 @@
 /** What random graphs found, as small graphs written by hand. */
 import { expect, it } from 'vitest';
+import { analyze } from '../../src/analyze.js';
 import type { Model } from '../../src/onnx/model.js';
 import { floatTensor, integerTensor } from '../../src/onnx/values.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
@@ -102,4 +103,23 @@ it.each([
 it('no entry of the target of a shuffle is a channel (seed 6, graph 38)', async () => {
   const { grouping } = await pruneAtRandom(shuffled, runtime);
   expect(grouping.groups.map(({ name }) => name)).not.toContain('apart');
+});
+
+it('a standard op that this machine lacks something for is not called unknown', async () => {
+  const normalizer = model({
+    inputs: [value('x', [3], 'string')],
+    outputs: [value('y', undefined, 'string')],
+    nodes: [
+      node(
+        'StringNormalizer',
+        ['x'],
+        ['y'],
+        { case_change_action: 'UPPER', locale: 'nowhere' },
+        'normalizer',
+      ),
+    ],
+  });
+  await expect(analyze(normalizer, { runtime })).rejects.toThrow(
+    /refuses node 'normalizer' \(StringNormalizer\): .*nowhere/,
+  );
 });

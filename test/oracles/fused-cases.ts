@@ -337,5 +337,4 @@ export const untested: Readonly<Record<string, string>> = {
   'com.microsoft::QAttention': 'its rule blocks',
   'com.microsoft::DynamicQuantizeMatMul': 'its rule blocks',
   ...Object.fromEntries(Object.keys(opaque).map((op) => [op, 'its rule blocks'])),
-  TensorScatter: "onnxruntime's CPU provider has no kernel for it",
 };

@@ -659,6 +659,9 @@ const indexing: Record<string, Cases> = {
       attributes: { pooled_shape: [2, 2] },
     }),
   ),
+  TensorScatter: fc
+    .tuple(size, size, size)
+    .map(([n, c, d]) => only('TensorScatter', { opset: 24, operands: [x([n, c, 5, d]), x([n, c, 2, d])] })),
   GridSample: fc
     .tuple(size, size)
     .map(([n, c]) => only('GridSample', { operands: [x([n, c, 4, 4]), x([n, 3, 3, 2])] })),

@@ -26,7 +26,8 @@ import { keptElements } from './single-op.js';
 /** Ops that would see removed positions however they are filled. */
 const statistics = new Set(
   `ReduceMean ReduceMax ReduceMin LayerNormalization RMSNormalization SimplifiedLayerNormalization
-   InstanceNormalization GroupNormalization MeanVarianceNormalization`.split(/\s+/),
+   InstanceNormalization GroupNormalization MeanVarianceNormalization SkipLayerNormalization
+   SkipSimplifiedLayerNormalization EmbedLayerNormalization`.split(/\s+/),
 );
 
 export interface OracleInput {
@@ -90,9 +91,13 @@ class Zeroing {
   private readonly nodes: Node[] = [];
   private readonly tensors: Tensor[] = [];
   private readonly parameterAxes = new Map<string, readonly Axis[]>();
+  private count = 0;
+  private readonly zeroPoints = new Map<string, string>();
   private readonly constants;
 
   constructor(private readonly input: OracleInput) {
+    for (const { opType, outputs } of input.analysis.model.graph.nodes)
+      if (opType === 'DynamicQuantizeLinear') this.zeroPoints.set(outputs[0]!, outputs[2]!);
     this.constants = findParameters(input.analysis.model.graph);
     for (const { node, input: k, axes } of input.analysis.parameters)
       this.parameterAxes.set(`${node}:${k}`, axes);
@@ -131,9 +136,10 @@ class Zeroing {
       integerTensor(this.fresh('kept'), keptElements(kept.map((m) => m.length), kept).map(Number), kept.map((m) => m.length), 'bool'), // prettier-ignore
     );
     const output = this.fresh('zeroed');
-    const zero = this.fresh('zero');
+    let zero = this.fresh('zero');
     if (dtype === 'float32') this.tensor(floatTensor(zero, [0], []));
-    // The graphs are quantised around 128.
+    // The graphs are quantised around 128, or around what was computed with the value.
+    else if (this.zeroPoints.has(name)) zero = this.zeroPoints.get(name)!;
     else if (dtype === 'uint8') this.tensor(integerTensor(zero, [128], [], 'uint8'));
     else if (dtype === 'int64' || dtype === 'int32') this.tensor(integerTensor(zero, [0], [], dtype));
     else return name;
@@ -143,19 +149,22 @@ class Zeroing {
 
   private gathered(node: Node, index: number): void {
     const [x] = node.inputs;
-    const kept = masksOf(this.input, this.axesOf(index, 0, x!));
-    const outputs = node.outputs.map((name) => (name && kept ? this.fresh('compact') : name));
+    const keptOf = (name: string): Uint8Array[] | undefined =>
+      name ? masksOf(this.input, this.input.analysis.axes.get(name)) : undefined;
+    const outputs = node.outputs.map((name) => (keptOf(name) ? this.fresh('compact') : name));
     const inputs = node.inputs.map((name, k) =>
       (masksOf(this.input, this.axesOf(index, k, name)) ?? []).reduce(
         (at, mask, axis) => (mask.includes(0) ? this.gather(at, indicesOf(mask), axis) : at),
         name,
       ),
     );
-    this.nodes.push({ ...withGroups(node, kept?.[1]), inputs, outputs });
+    const channels = masksOf(this.input, this.axesOf(index, 0, x!))?.[1];
+    this.nodes.push({ ...withGroups(node, channels), inputs, outputs });
     node.outputs.forEach((name, k) => {
-      if (!name || !kept) return;
+      const kept = keptOf(name);
+      if (!kept) return;
       let at = outputs[k]!;
-      (masksOf(this.input, this.input.analysis.axes.get(name)) ?? []).forEach((mask, axis) => {
+      kept.forEach((mask, axis) => {
         // What stands at removed positions doesn't matter: whoever reads it zeroes it.
         let rank = 0;
         const places = [...mask].map((bit) => (bit ? rank++ : 0));
@@ -178,7 +187,7 @@ class Zeroing {
   }
 
   private fresh(what: string): string {
-    return `oracle_${what}_${this.nodes.length}_${this.tensors.length}`;
+    return `oracle_${what}_${this.count++}`;
   }
 }
 

@@ -81,7 +81,8 @@ export class GraphBuilder {
     while (operands.at(-1) === '') operands.pop();
     for (const name of operands) this.read.add(name);
     const names = outputs.map((dims) => (dims ? `v${this.count++}` : ''));
-    this.nodes.push(node(type, operands, names, attributes, `${type.toLowerCase()}_${this.nodes.length}`));
+    const name = `${type.split(':').at(-1)!.toLowerCase()}_${this.nodes.length}`;
+    this.nodes.push(node(type, operands, names, attributes, name));
     return outputs.flatMap((dims, i) => (dims ? [this.made(names[i]!, dims, dtype)] : []));
   }
 
@@ -129,7 +130,7 @@ export class GraphBuilder {
     if (form >= 4) {
       const shape = this.op('Shape', [x], [x.dims.length], {}, 'int64');
       const batch =
-        form === 4
+        form === 4 || this.opset < 10
           ? this.op('Gather', [shape, this.ints([0])], [1], { axis: 0 }, 'int64')
           : this.op('Slice', [shape, this.ints([0]), this.ints([1])], [1], {}, 'int64');
       // Some take the sizes that stay from the shape as well.
@@ -228,7 +229,7 @@ export class GraphBuilder {
     return model(
       { nodes, initializers, inputs, outputs: described },
       this.opset,
-      [],
+      nodes.some(({ domain }) => domain) ? ['com.microsoft'] : [],
       8 + (this.opset > 20 ? 2 : 0),
     );
   }
@@ -238,17 +239,26 @@ export class GraphBuilder {
 export type Step = (g: GraphBuilder, c: Choices) => void;
 export interface StepKind {
   readonly step: Step;
-  /** First opset with the op. */
+  /** First opset with the op, and the last one that has it or that onnxruntime has a kernel for. */
   readonly since?: number;
+  readonly until?: number;
 }
 export type Steps = Readonly<Record<string, Step | StepKind>>;
 
 /** The same step for each op of a list of words. */
-export function stepsFor(ops: string, make: (op: string) => Step, since = 0): Record<string, StepKind> {
+export function stepsFor(
+  ops: string,
+  make: (op: string) => Step,
+  since = 0,
+  until = Infinity,
+): Record<string, StepKind> {
   return Object.fromEntries(
     ops
       .trim()
       .split(/\s+/)
-      .map((op) => [op, { step: make(op), since }]),
+      .map((op) => [op, { step: make(op), since, until }]),
   );
 }
+
+/** The type of an op of onnxruntime's own. */
+export const microsoft = (op: string): string => `com.microsoft:${op}`;

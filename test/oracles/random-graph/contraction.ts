@@ -1,6 +1,7 @@
 import type { Attributes, GraphBuilder, Steps, Value } from './builder.js';
 import type { Choices } from './choices.js';
-import { linear, widths } from './layers.js';
+import { linear, pointwiseConv, widths } from './layers.js';
+import { bytes, dequantized, quantized, zeroPoint } from './quantization.js';
 
 const conv = (g: GraphBuilder, c: Choices): void => {
   const x = g.ofRank(c, c.of([4, 4, 4, 3]));
@@ -23,20 +24,6 @@ const conv = (g: GraphBuilder, c: Choices): void => {
     pads,
     strides: spatial.map(() => stride),
   });
-};
-
-/** Quantised around 128, the zero point. */
-function quantized(g: GraphBuilder, x: Value): { x: Value; scale: Value; zero: Value } {
-  const scale = g.scalar(0.05);
-  const zero = g.ints([128], [], 'uint8');
-  return { x: g.op('QuantizeLinear', [x, scale, zero], x.dims, {}, 'uint8'), scale, zero };
-}
-
-const bytes = (g: GraphBuilder, dims: readonly number[]): Value =>
-  g.ints(Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => 96 + g.below(64)), dims, 'uint8'); // prettier-ignore
-
-const dequantized = (g: GraphBuilder, x: Value, scale: number): void => {
-  g.step('Mul', [g.op('Cast', [x], x.dims, { to: 1 }), g.scalar(scale)], x.dims);
 };
 
 /** Softmax(Q Kᵀ) V, with the heads split off by reshapes. */
@@ -102,6 +89,28 @@ export const contraction: Steps = {
     const strides = spatial.map(() => 2);
     g.step('ConvTranspose', [x, w, bias], [n, each * group, ...out], { group, strides });
   },
+  DeformConv: {
+    since: 19,
+    step: (g, c) => {
+      const x = g.ofRank(c, 4);
+      if (!x) return;
+      const [n, inner, ...spatial] = x.dims as [number, number, number, number];
+      const kernel = c.of([1, 3]);
+      const group = c.of([1, inner]);
+      const width = group * c.of([1, 2, 3].filter((k) => k === 1 || k * group <= 16));
+      const shifts = c.of([1, 2].filter((k) => inner % k === 0));
+      const offsets = pointwiseConv(g, x, c, 2 * shifts * kernel ** 2);
+      const mask = c.flag() ? pointwiseConv(g, x, c, shifts * kernel ** 2) : undefined;
+      const w = g.weight([width, inner / group, kernel, kernel], c, { scale: 1 / kernel });
+      const bias = c.flag() || mask ? g.weight([width], c) : undefined;
+      g.step('DeformConv', [x, w, offsets, bias, mask], [n, width, ...spatial], {
+        group,
+        kernel_shape: [kernel, kernel],
+        offset_group: shifts,
+        pads: [0, 0, 0, 0].map(() => kernel >> 1),
+      });
+    },
+  },
   MatMul: (g, c) => {
     const x = g.pick(c);
     if (x) linear(g, x, c, c.of(widths));
@@ -113,10 +122,11 @@ export const contraction: Steps = {
     const width = c.of(widths);
     const transposed = c.flag();
     const w = g.weight(transposed ? [width, inner] : [inner, width], c, { scale: 1 / Math.sqrt(inner) });
-    const bias = c.of([undefined, [width], [1, width], [1]]);
+    // Before opset 11 it had to be there.
+    const bias = c.of([g.opset < 11 ? [1] : undefined, [width], [1, width], [1]]);
     g.step('Gemm', [x, w, bias && g.weight(bias, c)], [n, width], { transB: transposed ? 1 : 0 });
   },
-  Attention: attention,
+  AttentionOfHeads: attention,
   Einsum: (g, c) => {
     const x = g.ofRank(c, 3);
     if (!x) return;
@@ -144,11 +154,7 @@ export const contraction: Steps = {
     const q = quantized(g, x);
     const w = bytes(g, [width, inner, 1, 1]);
     const out = [n, width, ...spatial];
-    dequantized(
-      g,
-      g.op('ConvInteger', [q.x, w, q.zero, g.ints([128], [], 'uint8')], out, {}, 'int32'),
-      0.002,
-    );
+    dequantized(g, g.op('ConvInteger', [q.x, w, q.zero, zeroPoint(g)], out, {}, 'int32'), 0.002);
   },
   MatMulInteger: (g, c) => {
     const x = g.pick(c);
@@ -157,11 +163,7 @@ export const contraction: Steps = {
     const q = quantized(g, x);
     const out = [...x.dims.slice(0, -1), width];
     const w = bytes(g, [x.dims.at(-1)!, width]);
-    dequantized(
-      g,
-      g.op('MatMulInteger', [q.x, w, q.zero, g.ints([128], [], 'uint8')], out, {}, 'int32'),
-      0.002,
-    );
+    dequantized(g, g.op('MatMulInteger', [q.x, w, q.zero, zeroPoint(g)], out, {}, 'int32'), 0.002);
   },
   QLinearConv: (g, c) => {
     const x = g.ofRank(c, 4);
@@ -188,28 +190,8 @@ export const contraction: Steps = {
     const width = c.of(widths);
     const q = quantized(g, x);
     const w = bytes(g, [x.dims.at(-1)!, width]);
-    const zero = g.ints([128], [], 'uint8');
+    const zero = zeroPoint(g);
     const y = g.op('QLinearMatMul', [q.x, q.scale, q.zero, w, g.scalar(0.03), zero, q.scale, q.zero], [...x.dims.slice(0, -1), width], {}, 'uint8'); // prettier-ignore
     g.step('DequantizeLinear', [y, q.scale, q.zero], y.dims);
-  },
-  QuantizeLinear: (g, c) => {
-    const x = g.pick(c, ({ dims }) => dims.length > 1);
-    if (!x) return;
-    const perAxis = c.flag() && g.opset >= 13;
-    const width = x.dims[1]!;
-    const scale = perAxis ? g.weight([width], c, { positive: true }) : g.scalar(0.05);
-    const zero = g.ints(perAxis ? new Array<number>(width).fill(128) : [128], scale.dims, 'uint8');
-    const q = g.op('QuantizeLinear', [x, scale, zero], x.dims, perAxis ? { axis: 1 } : {}, 'uint8');
-    g.step('DequantizeLinear', [q, scale, zero], x.dims, perAxis ? { axis: 1 } : {});
-  },
-  DequantizeLinear: (g, c) => {
-    const x = g.ofRank(c, 2);
-    if (!x) return;
-    const width = c.of(widths);
-    const stored = g.ints(Array.from({ length: x.dims[1]! * width }, () => g.below(200) - 100), [x.dims[1]!, width], 'int8'); // prettier-ignore
-    const perAxis = c.flag() && g.opset >= 13;
-    const scale = perAxis ? g.floats(Array.from({ length: width }, () => 0.01)) : g.scalar(0.01);
-    const w = g.op('DequantizeLinear', [stored, scale], stored.dims, perAxis ? { axis: 1 } : {});
-    g.step('MatMul', [x, w], [x.dims[0]!, width]);
   },
 };

@@ -25,7 +25,7 @@ const positiveOnly = (op: string, by?: number) => (g: GraphBuilder, c: Choices) 
   if (x) g.step(op, [positive(g, x, by)], x.dims);
 };
 
-const truth = (g: GraphBuilder, x: Value, c: Choices): Value =>
+export const truth = (g: GraphBuilder, x: Value, c: Choices): Value =>
   g.op(c.of(['Greater', 'Less']), [x, c.flag() ? g.scalar(0.1) : operand(g, x, c)], x.dims, {}, 'bool');
 
 const toFloat = (g: GraphBuilder, x: Value): Value => g.step('Cast', [x], x.dims, { to: 1 });

@@ -1,11 +1,22 @@
-import type { GraphBuilder, Steps, Value } from './builder.js';
+import { stepsFor, type GraphBuilder, type Steps, type Value } from './builder.js';
 import type { Choices } from './choices.js';
+import { linear } from './layers.js';
 
 const anyAxis = (x: Value, c: Choices): number => 1 + c.below(x.dims.length - 1);
 const product = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
 
 const flatIndices = (g: GraphBuilder, count: number, bound: number): Value =>
   g.ints(Array.from({ length: count }, () => g.below(bound)));
+
+const scatter = (op: string) => (g: GraphBuilder, c: Choices) => {
+  if (g.settings.symbolic) return;
+  const x = g.pick(c, ({ dims }) => dims.length > 1);
+  if (!x) return;
+  const axis = anyAxis(x, c);
+  const dims = x.dims.with(axis, 1);
+  const indices = g.ints(Array.from({ length: product(dims) }, () => g.below(x.dims[axis]!)), dims); // prettier-ignore
+  g.step(op, [x, indices, g.weight(dims, c)], x.dims, { axis });
+};
 
 export const indexing: Steps = {
   Slice: (g, c) => {
@@ -60,15 +71,8 @@ export const indexing: Steps = {
     const indices = g.ints(Array.from({ length: product(dims) }, () => g.below(x.dims[axis]!)), dims); // prettier-ignore
     g.step('GatherElements', [x, indices], dims, { axis });
   },
-  ScatterElements: (g, c) => {
-    if (g.settings.symbolic) return;
-    const x = g.pick(c, ({ dims }) => dims.length > 1);
-    if (!x) return;
-    const axis = anyAxis(x, c);
-    const dims = x.dims.with(axis, 1);
-    const indices = g.ints(Array.from({ length: product(dims) }, () => g.below(x.dims[axis]!)), dims); // prettier-ignore
-    g.step('ScatterElements', [x, indices, g.weight(dims, c)], x.dims, { axis });
-  },
+  ...stepsFor('ScatterElements', scatter),
+  ...stepsFor('Scatter', scatter, 0, 10),
   GatherND: (g, c) => {
     const x = g.pick(c, ({ dims }) => dims.length > 2);
     if (!x) return;
@@ -120,8 +124,9 @@ export const indexing: Steps = {
   },
   RoiAlign: {
     since: 16,
+    until: 21,
     step: (g, c) => {
-      if (g.settings.symbolic || g.opset > 21) return;
+      if (g.settings.symbolic) return;
       const x = g.ofRank(c, 4);
       if (!x) return;
       const [n, width] = x.dims as [number, number];
@@ -132,6 +137,29 @@ export const indexing: Steps = {
       );
       const how = { output_height: 2, output_width: 2 };
       g.step('RoiAlign', [x, boxes, g.ints(images)], [n, width, 2, 2], how);
+    },
+  },
+  MaxRoiPool: {
+    until: 21,
+    step: (g, c) => {
+      if (g.settings.symbolic) return;
+      const x = g.ofRank(c, 4);
+      if (!x) return;
+      const [n, width] = x.dims as [number, number];
+      const boxes = Array.from({ length: n }, (_, i) => [i, 0, 0, 2, 2]);
+      const how = { pooled_shape: [2, 2] };
+      g.step('MaxRoiPool', [x, g.floats(boxes.flat(), [n, 5])], [n, width, 2, 2], how);
+    },
+  },
+  /** A cache of keys or values and what is written into it. */
+  TensorScatter: {
+    since: 24,
+    step: (g, c) => {
+      const x = g.ofRank(c, 3);
+      if (!x) return;
+      const cache = linear(g, x, c, c.of([2, 4, 6]));
+      const update = g.op('Slice', [cache, g.ints([0]), g.ints([1]), g.ints([1])], cache.dims.with(1, 1));
+      g.step('TensorScatter', [cache, g.op('Tanh', [update], update.dims)], cache.dims, { axis: 1 });
     },
   },
   GridSample: {

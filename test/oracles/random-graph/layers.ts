@@ -30,7 +30,7 @@ export function linear(g: GraphBuilder, x: Value, c: Choices, width: number): Va
   return g.offer(g.op('MatMul', [x, w], [...x.dims.slice(0, -1), width]));
 }
 
-function pointwiseConv(g: GraphBuilder, x: Value, c: Choices, width: number): Value {
+export function pointwiseConv(g: GraphBuilder, x: Value, c: Choices, width: number): Value {
   const [n, inner, ...spatial] = x.dims as [number, number, ...number[]];
   const w = g.weight([width, inner, ...spatial.map(() => 1)], c, { scale: 1 / Math.sqrt(inner) });
   const bias = c.flag() ? g.weight([width], c) : undefined;

@@ -1,5 +1,6 @@
 import { type Attributes, type GraphBuilder, type Steps, type Value } from './builder.js';
 import type { Choices } from './choices.js';
+import { linear } from './layers.js';
 
 const divisors = (size: number): number[] =>
   Array.from({ length: size }, (_, i) => i + 1).filter((d) => d > 1 && d < size && size % d === 0);
@@ -165,5 +166,36 @@ export const movement: Steps = {
     const [h, w] = [spatial[0] * repeats[0]!, spatial[1] * repeats[1]!];
     const even = repeats.includes(2) ? g.op('Tile', [x, g.ints([1, 1, ...repeats])], [n, width, h, w]) : x;
     g.step('SpaceToDepth', [even], [n, 4 * width, h / 2, w / 2], { blocksize: 2 });
+  },
+  Upsample: {
+    until: 9,
+    step: (g, c) => {
+      const x = g.ofRank(c, 4, ({ dims }) => product(dims) < 1200);
+      if (!x) return;
+      const [n, width, h, w] = x.dims as [number, number, number, number];
+      const mode = c.of(['nearest', 'linear']);
+      g.step('Upsample', [x, g.floats([1, 1, 2, 2])], [n, width, 2 * h, 2 * w], { mode });
+    },
+  },
+  /** Windows of 2 × 2, laid side by side. */
+  Col2Im: {
+    since: 18,
+    step: (g, c) => {
+      const x = g.ofRank(c, 2);
+      if (!x) return;
+      const [n, width] = [x.dims[0]!, c.of([2, 3, 4])];
+      const windows = g.reshape(linear(g, x, c, width * 4 * 9), [n, width * 4, 9], c);
+      g.step('Col2Im', [windows, g.ints([4, 4]), g.ints([2, 2])], [n, width, 4, 4]);
+    },
+  },
+  CenterCropPad: {
+    since: 18,
+    step: (g, c) => {
+      const x = g.pick(c, ({ dims }) => dims.length > 1);
+      if (!x) return;
+      const axis = anyAxis(x, c);
+      const size = Math.max(1, x.dims[axis]! + c.of([-2, -1, 1, 2]));
+      g.step('CenterCropPad', [x, g.ints([size])], x.dims.with(axis, size), { axes: [axis] });
+    },
   },
 };

@@ -1,6 +1,7 @@
 import { positive } from './elementwise.js';
 import { stepsFor, type Attributes, type GraphBuilder, type Steps, type Value } from './builder.js';
 import type { Choices } from './choices.js';
+import { linear } from './layers.js';
 
 const axisOf = (x: Value, c: Choices, from = 1): number => from + c.below(x.dims.length - from);
 const signed = (axis: number, x: Value, c: Choices): number => (c.flag() ? axis - x.dims.length : axis);
@@ -93,15 +94,14 @@ const pool = (op: string) => (g: GraphBuilder, c: Choices) => {
 };
 
 const globalPool = (op: string) => (g: GraphBuilder, c: Choices) => {
-  // onnxruntime has no kernel of this for newer opsets.
-  if (op === 'GlobalLpPool' && g.opset > 21) return;
   const x = g.ofRank(c, c.of([4, 3]));
   if (x) g.step(op, [x], [...x.dims.slice(0, 2), ...x.dims.slice(2).map(() => 1)]);
 };
 
 export const pooling: Steps = {
   ...stepsFor('MaxPool AveragePool LpPool', pool),
-  ...stepsFor('GlobalAveragePool GlobalMaxPool GlobalLpPool', globalPool),
+  ...stepsFor('GlobalAveragePool GlobalMaxPool', globalPool),
+  ...stepsFor('GlobalLpPool', globalPool, 0, 21),
   /** Squeeze and excitation: a gate over channels. */
   ChannelGate: (g, c) => {
     const x = g.ofRank(c, 4);
@@ -150,4 +150,35 @@ export const reduction: Steps = {
     const found = g.op(op, [x], x.dims.with(axis, 1), { axis, keepdims: 1 }, 'int64');
     g.step('Cast', [found], found.dims, { to: 1 });
   }),
+  /** Of 3 × 3 matrices. */
+  Det: (g, c) => {
+    const x = g.ofRank(c, 3, ({ dims }) => dims[1]! * 9 < 400);
+    if (!x) return;
+    const [n, width] = x.dims as [number, number];
+    const matrices = g.reshape(linear(g, x, c, 9), [n, width, 3, 3], c);
+    g.step('Det', [matrices], [n, width]);
+  },
+  DFT: {
+    since: 17,
+    step: (g, c) => {
+      const x = g.ofRank(c, 3);
+      if (!x) return;
+      const signal = g.reshape(x, [...x.dims, 1], c);
+      const axis = c.of([1, 2]);
+      const dims = [...x.dims, 2];
+      if (g.opset < 20) g.step('DFT', [signal], dims, { axis });
+      else g.step('DFT', [signal, undefined, g.ints([axis], [])], dims);
+    },
+  },
+  STFT: {
+    since: 17,
+    step: (g, c) => {
+      const x = g.ofRank(c, 2);
+      if (!x) return;
+      const n = x.dims[0]!;
+      const signal = g.reshape(linear(g, x, c, 12), [n, 12, 1], c);
+      const window = c.flag() ? g.weight([8], c) : undefined;
+      g.step('STFT', [signal, g.ints([4], []), window, g.ints([8], [])], [n, 2, 5, 2]);
+    },
+  },
 };
