@@ -12,6 +12,8 @@ export type {
 export { inspect } from './inspect.js';
 export type { GroupSummary, Inspection } from './inspect.js';
 
+export type { ExternalDataMode, WriteModelOptions, WrittenModel } from './files/model-file.js';
+
 export { PruneError } from './errors.js';
 export type { PruneErrorCode } from './errors.js';
 export type { AnalyzeOptions, CommonOptions, Phase, Progress, PruneOptions, VerifyLevel } from './options.js';

@@ -45,7 +45,7 @@ export async function checkTargets(
 /** Writes text to a file, atomically, or to stdout. */
 export async function writeText(path: string, text: string): Promise<void> {
   if (path === stdout) process.stdout.write(text);
-  else await writeAtomic(path, [new TextEncoder().encode(text)]);
+  else await writeAtomic(path, new TextEncoder().encode(text));
 }
 
 export async function writeJson(path: string, value: unknown): Promise<void> {

@@ -1,10 +1,11 @@
-import { elementCount, type Tensor } from '../onnx/tensor.js';
-import { decodeFloats, elementBytes, floatsOf, type Floats, type FloatType } from '../onnx/values.js';
+import { withScratch } from '../onnx/bytes.js';
+import type { Tensor } from '../onnx/tensor.js';
+import { decodeFloats, elementBytes, type Floats, type FloatType } from '../onnx/values.js';
 
 /** Exponent of a sum of magnitudes. */
 export type Power = 1 | 2;
 
-/** Elements read at once: bytes that have to be moved or converted stay in the cache until they are summed. */
+/** Elements converted at once: bytes that have to be moved or widened stay in the cache until they are summed. */
 const chunkElements = 1 << 15;
 
 /**
@@ -15,32 +16,39 @@ export function leadingSums(tensor: Tensor, p: Power): [Float64Array, Float64Arr
   const [rows = 1, columns = 1, ...rest] = tensor.dims;
   const inner = rest.reduce((a, b) => a * b, 1);
   const sums: [Float64Array, Float64Array] = [new Float64Array(rows), new Float64Array(columns)];
-  const width = columns * inner;
-  if (width === 0) return sums;
-  const step = Math.max(1, Math.floor(chunkElements / width));
-  const read = chunkReader(tensor, step * width);
-  for (let row = 0; row < rows; row += step) {
-    const end = Math.min(rows, row + step);
-    const values = read(row * width, end * width);
+  eachChunk(tensor, rows, columns * inner, (values, row, end) => {
     if (inner === 1) addRows(values, row, end, columns, p, sums);
     else addBlocks(values, row, end, columns, inner, p, sums);
-  }
+  });
   return sums;
 }
 
-/** Reads elements piece by piece; what a read returns holds until the next. At most `longest` elements a read. */
-function chunkReader(tensor: Tensor, longest: number): (from: number, to: number) => Floats {
-  const bytes = tensor.data.bytes();
-  const size = elementBytes(tensor.dtype);
-  if (tensor.dtype !== 'float32' || bytes.byteOffset % size === 0)
-    return (from, to) => decodeFloats(bytes.subarray(from * size, to * size), tensor.dtype as FloatType);
-  // Weights of a file lie anywhere: one buffer for all pieces, since a new one each would cost more than the sums.
-  const scratch = new Float32Array(Math.min(longest, elementCount(tensor.dims)));
-  const target = new Uint8Array(scratch.buffer);
-  return (from, to) => {
-    target.set(bytes.subarray(from * size, to * size));
-    return scratch.subarray(0, to - from);
-  };
+/**
+ * The elements of a tensor of `rows` rows, as many rows at a time as make a chunk. The array holds for one call only,
+ * and no more than a block of the file is held, unless a row is longer.
+ */
+function eachChunk(
+  { data, dtype }: Tensor,
+  rows: number,
+  width: number,
+  visit: (values: Floats, from: number, to: number) => void,
+): void {
+  if (width === 0) return;
+  const size = elementBytes(dtype);
+  const step = Math.max(1, Math.floor(chunkElements / width));
+  const chunk = new Uint8Array(Math.min(step, rows) * width * 4);
+  withScratch((scratch) => {
+    const perBlock = Math.max(step, Math.floor(scratch.length / (width * size)));
+    for (let first = 0; first < rows; first += perBlock) {
+      const last = Math.min(rows, first + perBlock);
+      const block = data.read(first * width * size, last * width * size, scratch);
+      for (let row = first; row < last; row += step) {
+        const end = Math.min(last, row + step);
+        const bytes = block.subarray((row - first) * width * size, (end - first) * width * size);
+        visit(decodeFloats(bytes, dtype as FloatType, chunk), row, end);
+      }
+    }
+  });
 }
 
 // One chain of additions waits for itself: the loops below keep two or more going.
@@ -144,12 +152,11 @@ export function axisSums(tensor: Tensor, axis: number, p: Power): Float64Array {
   const length = dims[axis]!;
   const outer = dims.slice(0, axis).reduce((a, b) => a * b, 1);
   const inner = dims.slice(axis + 1).reduce((a, b) => a * b, 1);
-  const values = floatsOf(tensor);
   const sums = new Float64Array(length);
-  for (let o = 0; o < outer; o++)
-    for (let a = 0; a < length; a++) {
-      const from = (o * length + a) * inner;
-      sums[a]! += sumOf(values, from, from + inner, p);
-    }
+  eachChunk(tensor, outer, length * inner, (values, row, end) => {
+    let at = 0;
+    for (let o = row; o < end; o++)
+      for (let a = 0; a < length; a++, at += inner) sums[a]! += sumOf(values, at, at + inner, p);
+  });
   return sums;
 }

@@ -75,6 +75,7 @@ export class WeightReader {
       const left = (this.pending.get(tensor) ?? 0) - 1;
       this.pending.set(tensor, left);
       if (left <= 0) this.read.delete(tensor);
+      else this.read.get(tensor)?.dropLarge();
     }
   }
 
@@ -91,6 +92,9 @@ export class WeightReader {
   }
 }
 
+/** Elements of larger tensors aren't kept from one group to the next. */
+const maxHeldBytes = 2 ** 24;
+
 /** What was read of one tensor. */
 class ReadTensor {
   private elements: Floats | undefined;
@@ -100,6 +104,11 @@ class ReadTensor {
 
   get values(): Floats {
     return (this.elements ??= floatsOf(this.tensor));
+  }
+
+  /** Large tensors are read again rather than held: a group may have them that comes last. */
+  dropLarge(): void {
+    if (this.tensor.data.byteLength > maxHeldBytes) this.elements = undefined;
   }
 
   sums(axis: number, p: Power): Float64Array {

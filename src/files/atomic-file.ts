@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { access, lstat, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
-import { PruneError } from '../errors.js';
+import { PruneError, throwIfAborted } from '../errors.js';
+import { blockBytes, MemoryBytes, type ByteSource } from '../onnx/bytes.js';
 
 /**
  * Throws if a file can't be written there, so that hours of work don't end in an error. Creates nothing.
@@ -24,26 +25,47 @@ export async function checkWritable(path: string): Promise<void> {
   }
 }
 
+/** Writes a small file as `writeTogether` does. @throws PruneError `write` */
+export async function writeAtomic(path: string, bytes: Uint8Array): Promise<void> {
+  await writeTogether([{ path, parts: [new MemoryBytes(bytes)] }]);
+}
+
+export interface NewFile {
+  readonly path: string;
+  /** The content, one part after the other. Each is read once, block by block. */
+  readonly parts: Iterable<ByteSource>;
+}
+
 /**
- * Writes a file so that its path never holds half of it: to a temporary file in the same folder, which is flushed
- * and renamed, or removed if anything fails. A symbolic link is written through.
- * @throws PruneError `write`
+ * Writes files so that no path ever holds half of one: each to a temporary file in the same folder, and only when all
+ * are complete and flushed they are renamed, in order. Whatever fails before removes them all; a process that is
+ * killed leaves temporary files, named `.NAME.….tmp`. A symbolic link is written through.
+ * @throws PruneError `write`, `aborted`, or what a part throws when it is read.
  */
-export async function writeAtomic(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
-  let temporary: string | undefined;
+export async function writeTogether(files: readonly NewFile[], signal?: AbortSignal): Promise<void> {
+  const written: { readonly path: string; readonly temporary: string; readonly target: string }[] = [];
+  let path = '';
   try {
-    const target = await linkTarget(path);
-    temporary = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.tmp`);
-    const file = await open(temporary, 'wx');
-    try {
-      for (const chunk of chunks) await writeFully(file, chunk);
-      await file.sync();
-    } finally {
-      await file.close();
+    for (const next of files) {
+      path = next.path;
+      const target = await linkTarget(path);
+      const temporary = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.tmp`);
+      const file = await open(temporary, 'wx');
+      written.push({ path, temporary, target });
+      try {
+        await writeParts(file, next.parts, signal);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
     }
-    await rename(temporary, target);
+    for (const { temporary, target, ...own } of written) {
+      path = own.path;
+      await rename(temporary, target);
+    }
+    for (const folder of new Set(written.map(({ target }) => dirname(target)))) await syncFolder(folder);
   } catch (cause) {
-    if (temporary) await rm(temporary, { force: true });
+    for (const { temporary } of written) await rm(temporary, { force: true });
     if (cause instanceof PruneError) throw cause;
     throw cannotWrite(
       path,
@@ -54,11 +76,66 @@ export async function writeAtomic(path: string, chunks: Iterable<Uint8Array>): P
   }
 }
 
-async function writeFully(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Array): Promise<void> {
-  // One write takes less than 2 GiB on some systems.
-  for (let at = 0; at < chunk.length;) {
-    const { bytesWritten } = await file.write(chunk, at, Math.min(chunk.length - at, 2 ** 30));
+/** Parts of fewer bytes are gathered in a block, larger ones have blocks of their own. */
+const smallPart = 2 ** 16;
+
+/** Two blocks at most: one is filled while the other is on its way to the disk. */
+async function writeParts(
+  file: FileHandle,
+  parts: Iterable<ByteSource>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let position = 0;
+  let pending: Promise<void> = Promise.resolve();
+  let [block, other] = [new Uint8Array(0), new Uint8Array(0)];
+  let filled = 0;
+  const room = (): Uint8Array => (block.length === 0 ? (block = new Uint8Array(blockBytes)) : block);
+  const send = async (bytes: Uint8Array): Promise<void> => {
+    await pending;
+    throwIfAborted(signal);
+    pending = writeFully(file, bytes, position);
+    // A failure is told at the next `await`; until then nobody listens.
+    pending.catch(() => undefined);
+    position += bytes.length;
+    [block, other] = [other, block];
+  };
+  const flush = async (): Promise<void> => {
+    if (filled > 0) await send(block.subarray(0, filled));
+    filled = 0;
+  };
+  try {
+    for (const part of parts) {
+      const { byteLength } = part;
+      if (byteLength < smallPart) {
+        if (filled + byteLength > blockBytes) await flush();
+        room().set(part.read(0, byteLength), filled);
+        filled += byteLength;
+        continue;
+      }
+      await flush();
+      for (let from = 0; from < byteLength; from += blockBytes)
+        await send(part.read(from, Math.min(byteLength, from + blockBytes), room()));
+    }
+    await flush();
+  } finally {
+    await pending;
+  }
+}
+
+async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
     at += bytesWritten;
+  }
+}
+
+/** So that the new name outlives a power failure; not every system can. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, 'r');
+    await handle.sync().finally(() => handle.close());
+  } catch {
+    // The files themselves are flushed.
   }
 }
 

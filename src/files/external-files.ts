@@ -1,8 +1,9 @@
-import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 
 import { PruneError } from '../errors.js';
 import type { ExternalRange, ExternalReader } from '../onnx/external.js';
+import { FileBytes } from './file-bytes.js';
 
 /**
  * Reads external data below the model's folder only: a model is data from elsewhere, and must not be able to
@@ -10,26 +11,27 @@ import type { ExternalRange, ExternalReader } from '../onnx/external.js';
  */
 export function externalFiles(folder: string): ExternalReader {
   const root = realpathSync(folder);
-  const sizes = new Map<string, { readonly path: string; readonly size: number }>();
+  const files = new Map<string, FileBytes>();
 
-  const resolve = ({ location, offset, length }: ExternalRange): string => {
-    let file = sizes.get(location);
-    if (!file) sizes.set(location, (file = locate(root, location)));
-    if (offset + length > file.size)
+  const resolve = ({ location, offset, length }: ExternalRange): FileBytes => {
+    let file = files.get(location);
+    if (!file) files.set(location, (file = locate(root, location)));
+    const { byteLength } = file;
+    if (offset + length > byteLength)
       throw new PruneError(
         'unsafe-path',
-        `external data '${location}' has ${file.size} bytes, but bytes ${offset} to ${offset + length} are asked for; ` +
+        `external data '${location}' has ${byteLength} bytes, but bytes ${offset} to ${offset + length} are asked for; ` +
           'restore the file that was exported with the model',
       );
-    return file.path;
+    return file;
   };
   return {
     check: (range) => void resolve(range),
-    read: (range) => readRange(resolve(range), range),
+    read: (range, scratch) => resolve(range).read(range.offset, range.offset + range.length, scratch),
   };
 }
 
-function locate(root: string, location: string): { path: string; size: number } {
+function locate(root: string, location: string): FileBytes {
   const unsafe = (why: string): PruneError =>
     new PruneError('unsafe-path', `external data '${location}' ${why}; move it next to the model`);
   const parts = location.split(/[/\\]/);
@@ -46,30 +48,7 @@ function locate(root: string, location: string): { path: string; size: number } 
   const inside = relative(root, path);
   if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside))
     throw unsafe("is a link that leaves the model's folder");
-  const stat = statSync(path);
-  // A device or a pipe has no size, and reading it may never end.
-  if (!stat.isFile())
+  if (!statSync(path).isFile())
     throw new PruneError('unsafe-path', `external data '${location}' is no file; remove it`);
-  return { path, size: stat.size };
-}
-
-function readRange(path: string, { location, offset, length }: ExternalRange): Uint8Array {
-  const bytes = new Uint8Array(length);
-  try {
-    const file = openSync(path, 'r');
-    try {
-      for (let at = 0; at < length;) {
-        const count = readSync(file, bytes, at, Math.min(length - at, 2 ** 30), offset + at);
-        if (count === 0) throw new Error('the file has become shorter');
-        at += count;
-      }
-    } finally {
-      closeSync(file);
-    }
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const message = `can't read external data '${location}': ${reason}; check that it is readable`;
-    throw new PruneError('invalid-file', message, { cause });
-  }
-  return bytes;
+  return new FileBytes(path, `external data '${location}'`);
 }

@@ -55,7 +55,7 @@ export async function openLatencyFile(
       const text = JSON.stringify({ version: 1, machine, milliseconds: all });
       try {
         await mkdir(folder, { recursive: true });
-        await writeAtomic(path, [new TextEncoder().encode(text)]);
+        await writeAtomic(path, new TextEncoder().encode(text));
       } catch {
         isNew = true;
       }

@@ -1,28 +1,44 @@
-import { open, stat } from 'node:fs/promises';
+import { open, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { PruneError } from '../errors.js';
-import { decodeModel, encodeModel, maxModelBytes } from '../onnx/codec.js';
+import { decodeModel, decodeModelFile, encodeModelParts, maxModelBytes } from '../onnx/codec.js';
 import type { Model } from '../onnx/model.js';
-import { checkWritable, writeAtomic } from './atomic-file.js';
+import { checkWritable, writeTogether } from './atomic-file.js';
 import { externalFiles } from './external-files.js';
-import { layOutExternal } from './external-layout.js';
+import { dataFilesOf, isDataFileName, layOutExternal, type ExternalDataMode } from './external-layout.js';
+import { FileBytes } from './file-bytes.js';
 
 export { checkWritable };
+export type { ExternalDataMode };
+
+/** Larger files aren't read whole: their weights are read range by range, as external data is. */
+const maxHeldBytes = 2 ** 26;
 
 /**
- * Reads an ONNX file. Weights stay views on its bytes; external data is read range by range when asked for.
+ * Reads an ONNX file. Weights of a small one stay views on its bytes. Those of a file of more than 64 MiB, and external
+ * data, are read range by range when they are asked for; the files must not change as long as the model is in use.
  * @throws PruneError `invalid-file` for a missing, unreadable, truncated or foreign file; `unsafe-path` for external
  *   data outside the model's folder or past its file's end.
  */
-export async function readModel(path: string): Promise<Model> {
-  const bytes = await readWhole(path);
-  return decodeModel(bytes, { name: `'${path}'`, external: externalFiles(dirname(resolve(path))) });
+export async function readModel(path: string, heldBytes = maxHeldBytes): Promise<Model> {
+  const file = await openFile(path);
+  const options = { name: `'${path}'`, external: externalFiles(dirname(resolve(path))) };
+  return file.byteLength <= heldBytes
+    ? decodeModel(file.read(0, file.byteLength), options)
+    : decodeModelFile(file, options);
 }
 
 export interface WriteModelOptions {
   /** Default true; false throws `write` if the file exists. */
   readonly overwrite?: boolean;
+  /**
+   * Where the weights go. Default `auto`: external data stays external, and a model of more than 2 GiB, which protobuf
+   * can't hold, gets it; `always` and `never` say so for all.
+   */
+  readonly externalData?: ExternalDataMode | undefined;
+  /** Aborts between blocks; nothing is left then. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface WrittenModel {
@@ -33,34 +49,50 @@ export interface WrittenModel {
 }
 
 /**
- * Writes an ONNX file atomically, and the same bytes for the same model. Tensors that were external stay external,
- * in one new file beside it; so do all large tensors of a model that protobuf can't hold. The data file is written
- * first, and never over the one that is being read.
- * @throws PruneError `write` if a file can't be written.
+ * Writes an ONNX file block by block, and the same bytes for the same model. Model and data file are put in place
+ * together, when both are complete: whatever happens before leaves the old ones as they were, and so the data of an
+ * existing model is never written over but removed when the new model stands.
+ * @throws PruneError `write` if a file can't be written; `unsupported` for more than 2 GiB without external data.
  */
 export async function writeModel(
   model: Model,
   path: string,
   options: WriteModelOptions = {},
 ): Promise<WrittenModel> {
+  const { overwrite = true, externalData, signal } = options;
   await checkWritable(path);
-  if (options.overwrite === false && (await exists(path)))
+  if (!overwrite && (await exists(path)))
     throw new PruneError('write', `'${path}' exists; allow overwriting or choose another path`);
-  const layout = layOutExternal(model, basename(path));
-  if (!layout) {
-    const bytes = encodeModel(model);
-    await writeAtomic(path, [bytes]);
-    return { bytes: bytes.length };
-  }
-  const dataPath = join(dirname(path), layout.location);
-  await checkWritable(dataPath);
-  const bytes = encodeModel(model, { external: layout.entries });
-  await writeAtomic(dataPath, layout.chunks());
-  await writeAtomic(path, [bytes]);
-  return { bytes: bytes.length, data: { path: dataPath, bytes: layout.byteLength } };
+  const name = basename(path);
+  const old = await dataOf(path);
+  const layout = layOutExternal(model, name, { ...(externalData && { mode: externalData }), taken: old });
+  const parts = encodeModelParts(model, layout && { external: layout.entries });
+  const bytes = parts.reduce((total, { byteLength }) => total + byteLength, 0);
+  const dataPath = layout && join(dirname(path), layout.location);
+  if (dataPath) await checkWritable(dataPath);
+  await writeTogether(
+    [...(dataPath ? [{ path: dataPath, parts: layout.parts }] : []), { path, parts }],
+    signal,
+  );
+  const source = dataFilesOf(model);
+  for (const location of old)
+    if (isDataFileName(location, name) && !source.has(location))
+      await rm(join(dirname(path), location), { force: true });
+  return { bytes, ...(dataPath && { data: { path: dataPath, bytes: layout.byteLength } }) };
 }
 
-async function readWhole(path: string): Promise<Uint8Array> {
+/** Names of the data files of the model that a path holds already. */
+async function dataOf(path: string): Promise<Set<string>> {
+  if (!(await exists(path))) return new Set();
+  try {
+    return dataFilesOf(decodeModelFile(await openFile(path)));
+  } catch {
+    // No model of ours, so it has none.
+    return new Set();
+  }
+}
+
+async function openFile(path: string): Promise<FileBytes> {
   try {
     // Before opening: that would block on a pipe.
     const found = await stat(path);
@@ -72,10 +104,10 @@ async function readWhole(path: string): Promise<Uint8Array> {
       const message = `'${path}' has more than 2 GiB, no onnx file can; use external data`;
       throw new PruneError('invalid-file', message);
     }
-    return await readBytes(path, found.size);
+    return new FileBytes(await realpath(path), `'${path}'`);
   } catch (cause) {
-    if (cause instanceof PruneError) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
+    if (cause instanceof PruneError && !isDenied(cause)) throw cause;
+    const { code, message } = (cause instanceof PruneError ? cause.cause : cause) as NodeJS.ErrnoException;
     const reasons: Readonly<Record<string, string>> = {
       ENOENT: 'does not exist; check the path',
       EACCES: "can't be read: permission denied; change its permissions",
@@ -85,22 +117,8 @@ async function readWhole(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Not `readFile`: that gives a Buffer, and reads in small pieces. */
-async function readBytes(path: string, size: number): Promise<Uint8Array> {
-  const file = await open(path, 'r');
-  try {
-    const bytes = new Uint8Array(size);
-    let at = 0;
-    while (at < size) {
-      const { bytesRead } = await file.read(bytes, at, size - at, at);
-      if (bytesRead === 0) break;
-      at += bytesRead;
-    }
-    return bytes.subarray(0, at);
-  } finally {
-    await file.close();
-  }
-}
+const isDenied = ({ cause }: PruneError): boolean =>
+  (cause as NodeJS.ErrnoException | undefined)?.code === 'EACCES';
 
 async function exists(path: string): Promise<boolean> {
   return open(path, 'r').then(

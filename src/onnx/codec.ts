@@ -1,10 +1,13 @@
 import { PruneError } from '../errors.js';
+import { MemoryBytes, type ByteSource } from './bytes.js';
 import { Decoder } from './decode.js';
 import type { ExternalEntries } from './encode.js';
 import { Encoder } from './encode.js';
 import type { ExternalReader } from './external.js';
 import type { Model } from './model.js';
-import { decodeProto, encodeProto } from './unknown-fields.js';
+import { outlineModel, type Outline } from './outline.js';
+import { allTensors } from './walk.js';
+import { decodeProto, encodeProto, joined } from './unknown-fields.js';
 
 export interface DecodeOptions {
   /** Reaches external data; without it such tensors have dims but no bytes. */
@@ -27,12 +30,24 @@ export const maxModelBytes = 2 ** 31 - 1;
  * @throws PruneError `invalid-file` for anything that isn't a whole ONNX model.
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
+  return decode(new MemoryBytes(bytes), () => ({ bytes, cuts: new Map() }), options);
+}
+
+/**
+ * Decodes an ONNX file without reading its large weights: they are read, range by range, when they are asked for.
+ * @throws PruneError as `decodeModel`.
+ */
+export function decodeModelFile(file: ByteSource, options: DecodeOptions = {}): Model {
+  return decode(file, () => outlineModel(file), options);
+}
+
+function decode(file: ByteSource, outline: () => Outline, options: DecodeOptions): Model {
   const name = options.name ?? 'the model';
-  if (bytes.length === 0)
+  if (file.byteLength === 0)
     throw new PruneError('invalid-file', `${name} is empty; download or export it again`);
   try {
-    const { message, table } = decodeProto(bytes);
-    return new Decoder(table, options.external).model(message);
+    const { message, table } = decodeProto(outline());
+    return new Decoder(table, file, options.external).model(message);
   } catch (cause) {
     if (cause instanceof PruneError) throw cause;
     const reason = cause instanceof Error ? cause.message.split('\n')[0]! : String(cause);
@@ -46,13 +61,32 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
  * @throws PruneError `unsupported` past 2 GiB (the weights must then go to an external file).
  */
 export function encodeModel(model: Model, options: EncodeOptions = {}): Uint8Array {
-  const encoder = new Encoder(options.external ?? new Map());
+  return joined(encodeModelParts(model, options));
+}
+
+/**
+ * An ONNX file in parts, one after the other: the weights as they are stored, nothing of them read yet.
+ * @throws PruneError as `encodeModel`.
+ */
+export function encodeModelParts(model: Model, options: EncodeOptions = {}): ByteSource[] {
+  const external = options.external ?? new Map();
+  // Told before protobuf counts the bytes with 32 bits.
+  const inline = [...allTensors(model)].filter((tensor) => !external.has(tensor));
+  checkSize(total(inline.map(({ data }) => data).filter(({ storage }) => storage !== 'absent')));
+  const encoder = new Encoder(external);
   const message = encoder.model(model);
-  const bytes = encodeProto(message, encoder.extras);
-  if (bytes.length > maxModelBytes)
+  const parts = encodeProto(message, encoder.extras);
+  checkSize(total(parts));
+  return parts;
+}
+
+const total = (parts: readonly ByteSource[]): number =>
+  parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+
+function checkSize(bytes: number): void {
+  if (bytes > maxModelBytes)
     throw new PruneError(
       'unsupported',
-      `the model takes ${bytes.length} bytes, and protobuf ends at 2 GiB; store its weights externally`,
+      `the model takes ${bytes} bytes, and protobuf ends at 2 GiB; store its weights externally`,
     );
-  return bytes;
 }

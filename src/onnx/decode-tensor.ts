@@ -1,12 +1,13 @@
 import type onnxProto from 'onnx-proto';
 
+import { subrange, type ByteSource } from './bytes.js';
 import type { DataType } from './data-type.js';
 import { bitsOf, dataTypeFromNumber } from './data-type.js';
 import type { ExternalReader } from './external.js';
 import type { StringEntry } from './model.js';
 import { safeInteger } from './proto-integers.js';
 import type { Tensor, TensorData } from './tensor.js';
-import { AbsentData, ExternalData, RawData, StringData, TypedData } from './tensor-data.js';
+import { AbsentData, ExternalData, RawData, StoredData, StringData, TypedData } from './tensor-data.js';
 import type { SideTable } from './unknown-fields.js';
 import { typedFields } from './unknown-fields.js';
 import { MalformedError } from './wire.js';
@@ -16,6 +17,7 @@ type Message = onnxProto.onnx.TensorProto;
 export function decodeTensor(
   message: Message,
   table: SideTable,
+  file: ByteSource,
   external: ExternalReader | undefined,
   stringEntry: (entry: onnxProto.onnx.IStringStringEntryProto) => StringEntry,
 ): Tensor {
@@ -28,7 +30,7 @@ export function decodeTensor(
     name,
     dims,
     dtype,
-    data: decodeData(message, dims, dtype, table, external, stringEntry),
+    data: decodeData(message, dims, dtype, table, file, external, stringEntry),
     docString,
     ...(segment && { segment }),
     ...(unknown && { unknown }),
@@ -40,6 +42,7 @@ function decodeData(
   dims: readonly number[],
   dtype: DataType,
   table: SideTable,
+  file: ByteSource,
   external: ExternalReader | undefined,
   stringEntry: (entry: onnxProto.onnx.IStringStringEntryProto) => StringEntry,
 ): TensorData {
@@ -57,7 +60,8 @@ function decodeData(
   if ((message.dataLocation as number) === 1)
     return new ExternalData(name, byteLength, message.externalData.map(stringEntry), external);
   const packed = [...(table.packed.get(message) ?? [])];
-  if (message.rawData.length + message.stringData.length > 0 && packed.length > 0)
+  const left = table.left.get(message);
+  if ((left || message.rawData.length + message.stringData.length > 0) && packed.length > 0)
     throw new MalformedError(`tensor '${name}' has both raw and typed data`);
   if (dtype === 'string') {
     if (message.stringData.length === 0 && count > 0) return new AbsentData(name, 0);
@@ -73,6 +77,10 @@ function decodeData(
     if (packed.length > 1 || !fits) throw new MalformedError(`tensor '${name}' has data of another type`);
     if (field === typedFields.float || field === typedFields.double) expect(bytes.length);
     return new TypedData(name, dtype, byteLength ?? bytes.length, field, bytes);
+  }
+  if (left) {
+    expect(left.to - left.from);
+    return new StoredData(subrange(file, left.from, left.to));
   }
   if (message.rawData.length === 0 && count > 0) return new AbsentData(name, byteLength ?? 0);
   expect(message.rawData.length);

@@ -1,5 +1,6 @@
 import type onnxProto from 'onnx-proto';
 
+import type { ByteSource } from './bytes.js';
 import { dataTypeFromNumber } from './data-type.js';
 import { normalDomain } from './domain.js';
 import type { ExternalReader } from './external.js';
@@ -29,6 +30,7 @@ type Message<K extends keyof Proto> = Proto[K] extends new () => infer M ? M : n
 export class Decoder {
   constructor(
     private readonly table: SideTable,
+    private readonly file: ByteSource,
     private readonly external: ExternalReader | undefined,
   ) {}
 
@@ -138,7 +140,7 @@ export class Decoder {
   }
 
   private tensor(message: onnxProto.onnx.ITensorProto) {
-    return decodeTensor(message as Message<'TensorProto'>, this.table, this.external, (entry) =>
+    return decodeTensor(message as Message<'TensorProto'>, this.table, this.file, this.external, (entry) =>
       this.stringEntry(entry),
     );
   }

@@ -15,6 +15,7 @@ import type {
 } from './model.js';
 import type { Tensor } from './tensor.js';
 import { TypedData } from './tensor-data.js';
+import { DeferredBytes } from './unknown-fields.js';
 import { lengthDelimited } from './wire.js';
 
 type Proto = typeof onnxProto.onnx;
@@ -137,7 +138,8 @@ export class Encoder {
       message.dataLocation = 1;
     } else if (data.strings) message.stringData = data.strings as Uint8Array[];
     else if (data instanceof TypedData) this.append(message, ...lengthDelimited(data.field, data.packed));
-    else if (data.storage !== 'absent' && data.byteLength > 0) message.rawData = data.bytes();
+    else if (data.storage !== 'absent' && data.byteLength > 0)
+      message.rawData = new DeferredBytes(data) as unknown as Uint8Array;
     if (tensor.segment) message.segment = this.asEncoded(tensor.segment);
     return this.withUnknown(message, tensor.unknown);
   }

@@ -14,7 +14,8 @@ export interface ExternalRange {
 export interface ExternalReader {
   /** Throws if the range can't be read; called for every external tensor when a model is decoded. */
   check(range: ExternalRange): void;
-  read(range: ExternalRange): Uint8Array;
+  /** The bytes of a range, in the front of `scratch` if that is large enough. */
+  read(range: ExternalRange, scratch?: Uint8Array): Uint8Array;
 }
 
 /** The range of `external_data` entries; a missing offset is 0, a missing length is what the dims need (undefined if unknown). */

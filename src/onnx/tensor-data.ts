@@ -1,4 +1,5 @@
 import { PruneError } from '../errors.js';
+import type { ByteSource } from './bytes.js';
 import type { DataType } from './data-type.js';
 import { bitsOf } from './data-type.js';
 import type { ExternalRange, ExternalReader } from './external.js';
@@ -21,6 +22,30 @@ export class RawData implements TensorData {
   bytes(): Uint8Array {
     return this.view;
   }
+
+  read(from: number, to: number): Uint8Array {
+    return this.view.subarray(from, to);
+  }
+}
+
+/** Elements wherever `source` has them, as in raw_data: in a file, or computed from another tensor. */
+export class StoredData implements TensorData {
+  constructor(
+    private readonly source: ByteSource,
+    readonly storage: 'raw' | 'external' = 'raw',
+  ) {}
+
+  get byteLength(): number {
+    return this.source.byteLength;
+  }
+
+  bytes(): Uint8Array {
+    return this.source.read(0, this.source.byteLength);
+  }
+
+  read(from: number, to: number, scratch?: Uint8Array): Uint8Array {
+    return this.source.read(from, to, scratch);
+  }
 }
 
 /** `float_data`, `int32_data`, ... as packed in the file: floats are a view, integers are decoded when asked for. */
@@ -35,6 +60,10 @@ export class TypedData implements TensorData {
     readonly field: number,
     readonly packed: Uint8Array,
   ) {}
+
+  read(from: number, to: number): Uint8Array {
+    return this.bytes().subarray(from, to);
+  }
 
   bytes(): Uint8Array {
     if (this.field === typedFields.float || this.field === typedFields.double) return this.packed;
@@ -79,7 +108,7 @@ export class TypedData implements TensorData {
   }
 }
 
-/** Elements in another file, read each time they are asked for. */
+/** Elements in another file, read range by range each time they are asked for. */
 export class ExternalData implements TensorData {
   readonly storage = 'external';
   readonly byteLength: number;
@@ -98,7 +127,13 @@ export class ExternalData implements TensorData {
   }
 
   bytes(): Uint8Array {
-    if (this.reader) return this.reader.read(this.range);
+    return this.read(0, this.byteLength);
+  }
+
+  read(from: number, to: number, scratch?: Uint8Array): Uint8Array {
+    const { location, offset } = this.range;
+    const part = { location, offset: offset + from, length: to - from };
+    if (this.reader) return this.reader.read(part, scratch);
     throw new PruneError(
       'invalid-file',
       `tensor '${this.tensorName}' is stored in another file; read the model from its folder`,
@@ -114,6 +149,10 @@ export class AbsentData implements TensorData {
     private readonly tensorName: string,
     readonly byteLength: number,
   ) {}
+
+  read(): Uint8Array {
+    return this.bytes();
+  }
 
   bytes(): Uint8Array {
     throw new PruneError(
@@ -133,6 +172,10 @@ export class StringData implements TensorData {
 
   get byteLength(): number {
     return this.strings.reduce((total, entry) => total + entry.length, 0);
+  }
+
+  read(): Uint8Array {
+    return this.bytes();
   }
 
   bytes(): Uint8Array {

@@ -1,3 +1,4 @@
+import type { ByteSource } from './bytes.js';
 import type { DataType } from './data-type.js';
 import type { StringEntry, UnknownFields } from './model.js';
 
@@ -15,18 +16,16 @@ export interface Tensor {
   readonly unknown?: UnknownFields;
 }
 
-export interface TensorData {
+/** The elements as little-endian bytes, the form of raw_data (4-bit types packed two a byte). */
+export interface TensorData extends ByteSource {
   /**
    * How the file stores the elements, so that writing keeps the form:
    * `raw` = raw_data, `typed` = float_data and its kin, `external` = another file, `strings` = string_data,
    * `absent` = nowhere, as in a model whose weights were stripped.
    */
   readonly storage: 'raw' | 'typed' | 'external' | 'strings' | 'absent';
-  /** Number of bytes of `bytes()`. Known without reading. */
-  readonly byteLength: number;
   /**
-   * The elements as little-endian bytes, the form of raw_data (4-bit types packed two a byte).
-   * A view where the storage allows it, so it must not be written to.
+   * All of it at once: a view where the storage allows it, so it must not be written to.
    * @throws PruneError `unsupported` for strings; `unsafe-path` or `invalid-file` for data that can't be read.
    */
   bytes(): Uint8Array;

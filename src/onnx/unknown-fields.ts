@@ -9,6 +9,8 @@ import onnxProto from 'onnx-proto';
 import protobuf from 'protobufjs/minimal.js';
 
 import { PruneError } from '../errors.js';
+import { copyAll, MemoryBytes, type ByteSource } from './bytes.js';
+import type { FileRange, Outline } from './outline.js';
 import { concatBytes, MalformedError, splitFields } from './wire.js';
 
 export const { onnx } = onnxProto;
@@ -21,6 +23,8 @@ export interface SideTable {
   readonly encoded: Map<object, Uint8Array>;
   /** `float_data` and its kin by field number, as packed in the file: decoding them would take 8 bytes an element. */
   readonly packed: Map<object, ReadonlyMap<number, Uint8Array>>;
+  /** Where raw_data lies that was left in the file. */
+  readonly left: Map<object, FileRange>;
 }
 
 interface MessageType {
@@ -35,6 +39,8 @@ const messageTypes = [
   onnx.SparseTensorProto, onnx.TensorAnnotation, onnx.StringStringEntryProto, onnx.OperatorSetIdProto,
   onnx.FunctionProto, onnx.TrainingInfoProto,
 ] as unknown as readonly MessageType[]; // prettier-ignore
+
+const tensorType = onnx.TensorProto as unknown as MessageType;
 
 /** Subgraphs inside subgraphs: protobuf's own parsers stop at 100 messages. */
 const maxDepth = 300;
@@ -106,36 +112,56 @@ class RecordingReader extends protobuf.Reader {
 }
 
 /** Decodes a ModelProto. Byte fields are views on `bytes`. @throws Error of any kind for malformed bytes. */
-export function decodeProto(bytes: Uint8Array): { message: onnxProto.onnx.ModelProto; table: SideTable } {
+export function decodeProto(outline: Outline): { message: onnxProto.onnx.ModelProto; table: SideTable } {
   checkHooks();
-  return decodeAs(onnx.ModelProto as unknown as MessageType, bytes);
+  return decodeAs(onnx.ModelProto as unknown as MessageType, outline);
 }
 
-/** Encodes a ModelProto and, after the known fields of each message, the `extras` it has. */
+/**
+ * Encodes a ModelProto and, after the known fields of each message, the `extras` it has. Byte fields that are
+ * `DeferredBytes` stay what they are: the file is all parts, one after the other.
+ */
 export function encodeProto(
   message: onnxProto.onnx.IModelProto,
   extras: ReadonlyMap<object, readonly Uint8Array[]>,
-): Uint8Array {
+): ByteSource[] {
   checkHooks();
   return encodeAs(onnx.ModelProto, message, extras);
 }
 
-function decodeAs<T>(type: MessageType, bytes: Uint8Array): { message: T; table: SideTable } {
-  const table: SideTable = { unknown: new Map(), encoded: new Map(), packed: new Map() };
+/** Stands for a byte field while a message is encoded: of that no more is asked than its length. */
+export class DeferredBytes {
+  constructor(readonly source: ByteSource) {}
+
+  get length(): number {
+    return this.source.byteLength;
+  }
+}
+
+function decodeAs<T>(type: MessageType, { bytes, cuts }: Outline): { message: T; table: SideTable } {
+  const table: SideTable = { unknown: new Map(), encoded: new Map(), packed: new Map(), left: new Map() };
   // A plain Uint8Array: views on a Buffer would be Buffers, whose slice() shares memory.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const message = hooked(
     'decode',
     (original, messageType) => (reader, length) => {
       if (!(reader instanceof RecordingReader)) throw new Error('not our reader');
-      return decodeMessage(messageType, original, reader, length, table);
+      const { pos } = reader;
+      const message = decodeMessage(messageType, original, reader, length, table);
+      const cut = messageType === tensorType ? cuts.get(pos) : undefined;
+      if (cut) table.left.set(message, cut);
+      return message;
     },
     () => type.decode(new RecordingReader(plain)) as T,
   );
   return { message, table };
 }
 
-function encodeAs(type: MessageType, message: object, extras: ReadonlyMap<object, readonly Uint8Array[]>) {
+function encodeAs(
+  type: MessageType,
+  message: object,
+  extras: ReadonlyMap<object, readonly Uint8Array[]>,
+): ByteSource[] {
   return hooked(
     'encode',
     (original) => (inner, writer) => {
@@ -143,8 +169,48 @@ function encodeAs(type: MessageType, message: object, extras: ReadonlyMap<object
       for (const bytes of extras.get(inner) ?? []) appendRaw(out, bytes);
       return out;
     },
-    () => type.encode(message, protobuf.Writer.create()).finish(),
+    () => finish(type.encode(message, protobuf.Writer.create())),
   );
+}
+
+/** What `Writer.finish` does, but for deferred bytes. */
+function finish(writer: protobuf.Writer): ByteSource[] {
+  const parts: ByteSource[] = [];
+  const write = (from: WriteOperation | undefined, to: WriteOperation | undefined, length: number): void => {
+    if (length === 0) return;
+    const bytes = (writer.constructor as typeof protobuf.Writer).alloc(length);
+    let at = 0;
+    for (let operation = from; operation && operation !== to; operation = operation.next) {
+      operation.fn(operation.val, bytes, at);
+      at += operation.len;
+    }
+    parts.push(new MemoryBytes(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+  };
+  let first = (writer as unknown as RawWriter).head.next;
+  let length = 0;
+  for (let operation = first; operation; operation = operation.next) {
+    if (!(operation.val instanceof DeferredBytes)) {
+      length += operation.len;
+      continue;
+    }
+    write(first, operation, length);
+    parts.push(operation.val.source);
+    first = operation.next;
+    length = 0;
+  }
+  write(first, undefined, length);
+  return parts;
+}
+
+/** All parts in one array. */
+export function joined(parts: readonly ByteSource[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((total, { byteLength }) => total + byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    copyAll(part, out, at);
+    at += part.byteLength;
+  }
+  return out;
 }
 
 /** Wraps a function of every message type while `run` runs. */
@@ -176,7 +242,7 @@ function decodeMessage(
   reader.limit = end;
   reader.skipped = undefined;
 
-  const isTensor = (type as unknown) === onnx.TensorProto;
+  const isTensor = type === tensorType;
   const message = isTensor ? decodeTensor(decode, reader, end, table) : decode(reader, end - start);
   if (reader.pos !== end) throw new MalformedError('a field runs past the end of its message');
   if (reader.skipped) table.unknown.set(message, concatBytes(reader.skipped));
@@ -229,8 +295,17 @@ function isCarriedAlong(message: object): boolean {
   );
 }
 
-/** Writer has no public way to append bytes that are already encoded. */
+/** One step of what a Writer notes down. */
+interface WriteOperation {
+  readonly fn: (value: unknown, out: Uint8Array, at: number) => void;
+  readonly len: number;
+  readonly val: unknown;
+  readonly next: WriteOperation | undefined;
+}
+
+/** Writer has no public way to append bytes that are already encoded, nor to tell what it noted down. */
 interface RawWriter {
+  readonly head: WriteOperation;
   _push(
     write: (value: Uint8Array, out: Uint8Array, at: number) => void,
     length: number,
@@ -255,8 +330,10 @@ function checkHooks(): void {
   let encoded: Uint8Array | undefined;
   try {
     const type = onnx.ModelProto as unknown as MessageType;
-    const { message, table } = decodeAs<onnxProto.onnx.ModelProto>(type, nested);
-    encoded = encodeAs(type, message, new Map([...table.unknown].map(([key, bytes]) => [key, [bytes]])));
+    const { message, table } = decodeAs<onnxProto.onnx.ModelProto>(type, { bytes: nested, cuts: new Map() });
+    encoded = joined(
+      encodeAs(type, message, new Map([...table.unknown].map(([key, bytes]) => [key, [bytes]]))),
+    );
   } catch (cause) {
     fail(cause);
   }

@@ -44,26 +44,49 @@ export function floatsOf(tensor: Tensor, options: { readonly widen?: boolean } =
   return decodeFloats(tensor.data.bytes(), dtype);
 }
 
-/** Float bytes as numbers: a view for aligned float32 and float64, else a copy. */
-export function decodeFloats(bytes: Uint8Array, dtype: FloatType): Floats {
+/**
+ * Float bytes as numbers: a view for aligned float32 and float64, else a copy, in `scratch` (4-byte aligned) if that is
+ * large enough.
+ */
+export function decodeFloats(bytes: Uint8Array, dtype: FloatType, scratch?: Uint8Array): Floats {
+  const count = Math.floor(bytes.length / (dtype === 'float64' ? 8 : dtype === 'float32' ? 4 : 2));
+  const room = (): ArrayBufferView =>
+    scratch && scratch.length >= 4 * count ? scratch : new Float32Array(count);
   switch (dtype) {
-    case 'float32':
-      return alignedArray(bytes, 4, Float32Array);
+    case 'float32': {
+      if (bytes.byteOffset % 4 === 0) return new Float32Array(bytes.buffer, bytes.byteOffset, count);
+      const { buffer, byteOffset } = room();
+      new Uint8Array(buffer, byteOffset, 4 * count).set(bytes.subarray(0, 4 * count));
+      return new Float32Array(buffer, byteOffset, count);
+    }
     case 'float64':
       return alignedArray(bytes, 8, Float64Array);
     case 'bfloat16': {
       const halves = alignedArray(bytes, 2, Uint16Array);
-      const bits = new Uint32Array(halves.length);
-      for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16;
-      return new Float32Array(bits.buffer);
+      const { buffer, byteOffset } = room();
+      const bits = new Uint32Array(buffer, byteOffset, count);
+      for (let i = 0; i < count; i++) bits[i] = halves[i]! << 16;
+      return new Float32Array(buffer, byteOffset, count);
     }
     case 'float16': {
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const out = new Float32Array(bytes.length >> 1);
-      for (let i = 0; i < out.length; i++) out[i] = getFloat16(view, 2 * i, true);
+      const halves = alignedArray(bytes, 2, Uint16Array);
+      const { buffer, byteOffset } = room();
+      const out = new Float32Array(buffer, byteOffset, count);
+      const table = float16Table();
+      for (let i = 0; i < count; i++) out[i] = table[halves[i]!]!;
       return out;
     }
   }
+}
+
+let float16Values: Float32Array | undefined;
+
+/** The number of every float16, by its bits: looking it up is several times faster than computing it. */
+function float16Table(): Float32Array {
+  if (float16Values) return float16Values;
+  const bits = Uint16Array.from({ length: 2 ** 16 }, (_, i) => i);
+  const view = new DataView(bits.buffer);
+  return (float16Values = Float32Array.from(bits, (_, i) => getFloat16(view, 2 * i, true)));
 }
 
 /** Numbers as bytes of a float type, rounded to nearest even; a view for an array that has the type already. */

@@ -52,7 +52,7 @@ export function lengthDelimited(number: number, content: Uint8Array): [Uint8Arra
   return [Uint8Array.from([...varintBytes(number * 8 + 2), ...varintBytes(content.length)]), content];
 }
 
-function varintBytes(value: number): number[] {
+export function varintBytes(value: number): number[] {
   const out: number[] = [];
   for (; value > 127; value = Math.floor(value / 128)) out.push((value % 128) + 128);
   out.push(value);

@@ -12,14 +12,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { checkWritable, writeAtomic } from '../../src/files/atomic-file.js';
+import { checkWritable, writeAtomic, writeTogether } from '../../src/files/atomic-file.js';
 import { layOutExternal } from '../../src/files/external-layout.js';
 import { readModel, writeModel } from '../../src/files/model-file.js';
+import { blockBytes } from '../../src/onnx/bytes.js';
 import { encodeModel } from '../../src/onnx/codec.js';
 import type { Model, StringEntry } from '../../src/onnx/model.js';
 import { sliceTensor } from '../../src/onnx/slice.js';
 import type { Tensor } from '../../src/onnx/tensor.js';
-import { integersOf, integerTensor } from '../../src/onnx/values.js';
+import { floatsOf, floatTensor, integersOf, integerTensor } from '../../src/onnx/values.js';
 import { graph, model, node } from '../onnx/build.js';
 
 let folder: string;
@@ -156,14 +157,14 @@ describe('external data', () => {
       integerTensor(name, new Array<number>(size).fill(1), [size], 'uint8');
     const tensors = [bytes('a', 1025), bytes('b', 2000), bytes('c', 2 ** 20), bytes('d', 10)];
     expect(layOutExternal(withWeights(...tensors), 'm.onnx')).toBeUndefined();
-    const layout = layOutExternal(withWeights(...tensors), 'm.onnx', 1000)!;
+    const layout = layOutExternal(withWeights(...tensors), 'm.onnx', { inlineLimit: 1000 })!;
     const offsets = [...layout.entries].map(([{ name }, entries]) => [name, entries[1]!.value]);
     expect(offsets).toEqual([
       ['a', '0'],
       ['b', '1088'],
       ['c', '65536'],
     ]);
-    const content = Buffer.concat([...layout.chunks()]);
+    const content = Buffer.concat(layout.parts.map((part) => part.read(0, part.byteLength)));
     expect(content.length).toBe(layout.byteLength);
     expect(content[1088 + 1999]).toBe(1);
     expect(content[1088 + 2000]).toBe(0);
@@ -189,11 +190,15 @@ describe('writing', () => {
 
   it('leaves the old file and no temporary one when it fails half-way', async () => {
     writeFileSync(at('m'), 'old');
-    const failing = function* () {
-      yield new Uint8Array(10);
-      throw new Error('half-way');
+    const failing = {
+      byteLength: 3 * blockBytes,
+      read: (from: number, to: number) => {
+        if (from > blockBytes) throw new Error('half-way');
+        return new Uint8Array(to - from);
+      },
     };
-    await expect(writeAtomic(at('m'), failing())).rejects.toThrow('half-way');
+    const file = { path: at('m'), parts: [failing] };
+    await expect(writeTogether([{ path: at('d'), parts: [] }, file])).rejects.toThrow('half-way');
     expect(readdirSync(folder)).toEqual(['m']);
     expect(readFileSync(at('m'), 'utf8')).toBe('old');
   });
@@ -202,10 +207,68 @@ describe('writing', () => {
     writeFileSync(at('m'), 'old');
     linkSync(at('m'), at('other name'));
     symlinkSync(at('m'), at('link'));
-    await writeAtomic(at('link'), [Uint8Array.of(110, 101, 119)]);
+    await writeAtomic(at('link'), Uint8Array.of(110, 101, 119));
     expect(readFileSync(at('m'), 'utf8')).toBe('new');
     expect(readFileSync(at('link'), 'utf8')).toBe('new');
     expect(readFileSync(at('other name'), 'utf8')).toBe('old');
     expect(readdirSync(folder)).toEqual(['link', 'm', 'other name']);
+  });
+});
+
+describe('large files', () => {
+  const count = 2 ** 15;
+  const weight = () =>
+    floatTensor(
+      'w',
+      Float32Array.from({ length: count }, (_, i) => i),
+      [count / 8, 8],
+    );
+
+  it('give the same as small ones, sliced and written again', async () => {
+    await writeModel(withWeights(weight()), at('m.onnx'));
+    const cut = new Map([[1, Int32Array.of(0, 3, 4)]]);
+    const outputs: Buffer[] = [];
+    for (const [i, heldBytes] of [0, Infinity].entries()) {
+      const read = await readModel(at('m.onnx'), heldBytes);
+      const sliced = sliceTensor(read.graph.initializers[0]!, cut);
+      await writeModel(withWeights(sliced), at(`out${i}.onnx`));
+      outputs.push(readFileSync(at(`out${i}.onnx`)));
+    }
+    expect(Buffer.compare(outputs[0]!, outputs[1]!)).toBe(0);
+    expect([...floatsOf((await readModel(at('out0.onnx'))).graph.initializers[0]!).subarray(0, 4)]).toEqual([
+      0, 3, 4, 8,
+    ]);
+  });
+
+  it('must not change while they are in use', async () => {
+    await writeModel(withWeights(weight()), at('m.onnx'));
+    const read = await readModel(at('m.onnx'), 0);
+    await writeModel(withWeights(integerTensor('w', [1])), at('m.onnx'));
+    expect(() => read.graph.initializers[0]!.data.bytes()).toThrow('has changed since the model was read');
+  });
+
+  it('have external data where that is asked for, or nowhere', async () => {
+    const written = await writeModel(withWeights(weight(), w), at('m.onnx'), { externalData: 'always' });
+    expect(written.data).toEqual({ path: at('m.onnx.data'), bytes: 4 * count });
+    const read = await readModel(at('m.onnx'));
+    expect(read.graph.initializers.map(({ data }) => data.storage)).toEqual(['external', 'raw']);
+    expect((await writeModel(read, at('whole.onnx'), { externalData: 'never' })).data).toBeUndefined();
+    const whole = await readModel(at('whole.onnx'));
+    expect(floatsOf(whole.graph.initializers[0]!)).toEqual(floatsOf(weight()));
+  });
+
+  it('of more than 2 GiB are refused without external data, before anything is written', async () => {
+    const huge = {
+      storage: 'raw' as const,
+      byteLength: 2 ** 31,
+      bytes: () => new Uint8Array(),
+      read: () => w,
+    };
+    const tensor = { ...w, dims: [2 ** 31], data: huge as unknown as Tensor['data'] };
+    await expect(writeModel(withWeights(tensor), at('m.onnx'), { externalData: 'never' })).rejects.toThrow(
+      'protobuf ends at 2 GiB',
+    );
+    expect(readdirSync(folder)).toEqual([]);
+    expect(layOutExternal(withWeights(tensor), 'm.onnx')!.byteLength).toBe(2 ** 31);
   });
 });

@@ -4,6 +4,7 @@ import type { Data, PruneSettings } from '../../api.js';
 import type { DataOptions } from '../../data/options.js';
 import type { DataSource } from '../../data/batch.js';
 import { PruneError, throwIfAborted } from '../../errors.js';
+import type { ExternalDataMode } from '../../files/external-layout.js';
 import type { EvaluateResult } from '../../evaluate/evaluate.js';
 import type { Model } from '../../onnx/model.js';
 import { pruneText } from '../../report/prune.js';
@@ -16,7 +17,7 @@ import { dataFlags, measureFlags, pruneFlags } from '../option-flags.js';
 import { checkTargets, stdout, writeJson, writeText } from '../outputs.js';
 import { checkPlanModel, sha256OfFile } from '../plan.js';
 import { inSession, type Session } from '../session.js';
-import { isRecord, text, toggle } from '../values.js';
+import { choice, isRecord, text, toggle } from '../values.js';
 
 /** What the command has besides the options of the API. */
 interface CommandOptions {
@@ -31,11 +32,18 @@ interface CommandOptions {
   evalData: Data;
   provider: Provider;
   threads: number;
+  externalData: ExternalDataMode;
 }
 
 const files = 'Files:';
 const commandFlags = {
   output: { flags: '-o, --output <file>', group: files, help: 'the pruned model', value: text },
+  externalData: {
+    flags: '--external-data <when>',
+    group: files,
+    help: 'weights in a file beside it: auto (as the input, or over 2 GiB), never, always (default: auto)',
+    value: choice('auto', 'never', 'always'),
+  },
   planFile: {
     flags: '--plan <file>',
     group: files,
@@ -163,7 +171,12 @@ async function pruneCommand(
   throwIfAborted(common.signal);
 
   const saved =
-    command.dryRun || output === undefined ? undefined : await api.saveModel(result.model, output);
+    command.dryRun || output === undefined
+      ? undefined
+      : await api.saveModel(result.model, output, {
+          externalData: command.externalData,
+          signal: common.signal,
+        });
   if (planFile !== undefined) await writeJson(planFile, result.planFile(await sha256OfFile(path)));
   const measurement = { ...common, provider, threads };
   const evaluation =

@@ -25,7 +25,7 @@ export class SweepFolder {
     const text = toJsonText(identity);
     const file = join(path, 'sweep.json');
     const before = await readFile(file, 'utf8').catch(() => undefined);
-    if (before === undefined) await writeAtomic(file, [new TextEncoder().encode(text)]);
+    if (before === undefined) await writeAtomic(file, new TextEncoder().encode(text));
     else if (before !== text)
       throw new PruneError(
         'invalid-option',
@@ -45,7 +45,7 @@ export class SweepFolder {
   }
 
   async write(result: CellResult): Promise<void> {
-    await writeAtomic(this.fileOf(result.cell), [new TextEncoder().encode(toJsonText(result))]);
+    await writeAtomic(this.fileOf(result.cell), new TextEncoder().encode(toJsonText(result)));
   }
 
   private fileOf(cell: Cell): string {
