@@ -18,11 +18,14 @@ import type { AnalyzeOptions } from './options.js';
 import type { Runtime } from './runtime/runtime.js';
 import { evaluateConstants } from './shapes/evaluate.js';
 import { inferShapes, type Shapes } from './shapes/shapes.js';
+import { unfold } from './unfold/unfold.js';
 
 /** Everything that is known of a model before anything is removed. */
 export interface Analysis {
-  /** With its own functions inlined where that is plain. */
+  /** With its own functions inlined where that is plain, and unfolded: not in the form of the file. */
   readonly model: Model;
+  /** The model, or one that was made of it (pruned, with other weights), in the form of the file. */
+  readonly fold: (model: Model) => Model;
   readonly shapes: Shapes;
   readonly axes: AxisAnalysis;
   readonly grouping: Grouping;
@@ -44,7 +47,7 @@ export async function analyze(
   const { runtime, signal, onProgress } = options;
   admitModel(given, options.shapes);
   const start = performance.now();
-  const model = inlineFunctions(given);
+  const { model, fold } = unfold(inlineFunctions(given));
   onProgress?.({ phase: 'shapes', done: 0, total: 1 });
   const shapes = await inferShapes(model, runtime, {
     ...(options.shapes && { shapes: options.shapes }),
@@ -65,7 +68,7 @@ export async function analyze(
   const cost = costModel(grouping, (value) => shapes.of(value));
   onProgress?.({ phase: 'axes', done: 1, total: 1 });
   const timings = { shapes: shaped - start, axes: performance.now() - shaped };
-  return { model, shapes, axes, grouping, cost, runtime, timings };
+  return { model, fold, shapes, axes, grouping, cost, runtime, timings };
 }
 
 /** Computed integer vectors longer than this are data, not shapes or indices that a rule reads. */

@@ -20,7 +20,7 @@ import type {
   ReconstructionReport,
 } from './result.js';
 import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
-import { variedShapes } from './rewrite/vary.js';
+import { variedShapes } from './shapes/vary.js';
 import type { Runtime } from './runtime/runtime.js';
 import { intersect, scheduleOf, targetAt } from './schedule/schedule.js';
 import { costOf } from './select/budget.js';
@@ -192,19 +192,19 @@ async function reconstructed(
   const report = { data: data.description, layers, left };
   if (!result.addedBiases) return { source: { analysis, plan, model: result.model }, report };
   // Groups keep their ids: a new bias shares its axis with the weight before it.
-  const again = await analyze(result.model, options);
+  const again = await analyze(analysis.fold(result.model), options);
   const byId = new Map(again.grouping.groups.map((group) => [group.id, group]));
   const kept = new Map([...plan.kept].map(([{ id }, indices]) => [byId.get(id)!, indices]));
   return { source: { analysis: again, plan: { kept } }, report };
 }
 
-function rewrite(
+async function rewrite(
   { analysis, plan, model = analysis.model }: Source,
   { signal, onProgress }: Options,
 ): Promise<RewriteResult> {
   const { axes, shapes, runtime } = analysis;
   onProgress?.({ phase: 'rewrite', done: 0, total: 1 });
-  return rewriteModel({
+  const rewritten = await rewriteModel({
     analysis: axes,
     masks: keptMasks(plan),
     model,
@@ -215,6 +215,7 @@ function rewrite(
     },
     runtime,
   });
+  return { ...rewritten, model: analysis.fold(rewritten.model) };
 }
 
 async function prove(

@@ -15,6 +15,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   runtime: ['onnx', 'random'],
   shapes: ['runtime'],
   axes: ['shapes'],
+  unfold: ['axes'],
   groups: ['axes'],
   plan: ['groups'],
   cost: ['groups'],

@@ -1,6 +1,6 @@
 import { constantTensor } from '../onnx/constant.js';
 import type { Graph } from '../onnx/model.js';
-import type { Tensor } from '../onnx/tensor.js';
+import { elementCount, type Tensor } from '../onnx/tensor.js';
 
 /** A constant tensor of the graph: an initializer or the output of a Constant node. */
 export interface ParameterSource {
@@ -10,7 +10,8 @@ export interface ParameterSource {
   readonly kind: 'initializer' | 'constant';
   /**
    * Exporters store equal vectors (zero biases, equal gammas) once, which would couple unrelated layers:
-   * a tensor with at most one axis above size 1 is free at each use. Matrices stay tied (shared embeddings).
+   * a tensor that varies along at most one axis is free at each use, as are the zero states of stacked recurrent
+   * layers. Matrices stay tied (shared embeddings).
    */
   readonly tied: boolean;
 }
@@ -19,7 +20,7 @@ export interface ParameterSource {
 export function findParameters(graph: Graph): ReadonlyMap<string, ParameterSource> {
   const sources = new Map<string, ParameterSource>();
   const add = (name: string, tensor: Tensor, kind: ParameterSource['kind']): void => {
-    const tied = tensor.dims.filter((dim) => dim !== 1).length > 1;
+    const tied = tensor.dims.filter((dim) => dim !== 1).length > 1 && variesAlongTwoAxes(tensor);
     sources.set(name, { name, tensor, kind, tied });
   };
   for (const tensor of graph.initializers) add(tensor.name, tensor, 'initializer');
@@ -35,4 +36,31 @@ export function findParameters(graph: Graph): ReadonlyMap<string, ParameterSourc
     }
   }
   return sources;
+}
+
+/** Larger tensors are taken to hold data: fillers and states are small. */
+const maxFillerElements = 2 ** 16;
+
+/** Whether the positions of two axes can be told apart: along all others the elements repeat. */
+function variesAlongTwoAxes({ dims, data }: Tensor): boolean {
+  const count = elementCount(dims);
+  if (count > maxFillerElements || (data.storage !== 'raw' && data.storage !== 'typed')) return true;
+  const bytes = data.bytes();
+  const width = bytes.length / count;
+  if (!Number.isInteger(width)) return true;
+  let varying = 0;
+  let stride = count;
+  for (const dim of dims) {
+    stride /= dim;
+    if (!repeats(bytes, dim, stride * width)) varying++;
+    if (varying > 1) return true;
+  }
+  return false;
+}
+
+/** Whether the bytes at every position of an axis are those at its first. */
+function repeats(bytes: Uint8Array, dim: number, stride: number): boolean {
+  const block = dim * stride;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== bytes[i - (i % block) + (i % stride)]) return false;
+  return true;
 }

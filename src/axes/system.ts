@@ -6,7 +6,12 @@ import { Factor, product, sum, unit, type Axis, type Blocker, type Product } fro
  */
 const maxTerms = 4096;
 
-const singlePositions: Blocker = { node: '', op: '', axis: '', why: 'it consists of single positions' };
+const singlePositions: Blocker = {
+  node: '',
+  op: '',
+  axis: '',
+  why: 'each of their parts is an axis of size 1 elsewhere, and the only position of an axis never goes',
+};
 
 /**
  * One unification problem: creates factors, binds them, and knows the normal form of an expression.

@@ -1,6 +1,7 @@
 import { graphAttributes } from './attributes.js';
 import { normalDomain } from './domain.js';
 import type { Attribute, FunctionBody, Model, Node, OpsetImport } from './model.js';
+import { FreshNames } from './names.js';
 
 /** Inlined nodes at most, so that functions that call functions can't explode. */
 const maxNodes = 100_000;
@@ -13,7 +14,7 @@ const maxNodes = 100_000;
 export function inlineFunctions(model: Model): Model {
   const functions = inlinable(model);
   if (functions.size === 0) return model;
-  const names = new UniqueNames(model);
+  const names = new FreshNames(model.graph);
   const nodes: Node[] = [];
   const imports = new Map(model.opsetImports.map((entry) => [normalDomain(entry.domain), entry]));
   // A stack of what is still to come, the next node on top: bodies may call other functions.
@@ -64,7 +65,7 @@ function inlinable({ functions, opsets }: Model): Map<string, FunctionBody> {
 }
 
 /** The nodes of one call; undefined where an attribute of it may have a default. */
-function expand(call: Node, body: FunctionBody, names: UniqueNames): Node[] | undefined {
+function expand(call: Node, body: FunctionBody, names: FreshNames): Node[] | undefined {
   const isGiven = (name: string): boolean => call.attributes.has(name);
   const isComplete = body.nodes.every((node) =>
     [...node.attributes.values()].every(({ reference }) => !reference || isGiven(reference)),
@@ -133,27 +134,4 @@ function withNodes(model: Model, nodes: readonly Node[], imports: readonly Opset
     ),
     graph: { ...model.graph, nodes },
   };
-}
-
-class UniqueNames {
-  private readonly taken = new Set<string>();
-
-  constructor({ graph }: Model) {
-    for (const { name } of [...graph.inputs, ...graph.initializers]) this.taken.add(name);
-    const stack = [...graph.nodes];
-    for (let node = stack.pop(); node; node = stack.pop()) {
-      for (const name of [...node.inputs, ...node.outputs]) this.taken.add(name);
-      for (const { graph: body } of graphAttributes(node)) {
-        for (const { name } of [...body.inputs, ...body.initializers]) this.taken.add(name);
-        stack.push(...body.nodes);
-      }
-    }
-  }
-
-  take(base: string): string {
-    let name = base;
-    for (let i = 1; this.taken.has(name); i++) name = `${base}_${i}`;
-    this.taken.add(name);
-    return name;
-  }
 }

@@ -3,7 +3,7 @@ import { withAttribute, withoutAttribute } from '../onnx/attributes.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
-import { FreshNames } from '../rewrite/names.js';
+import { FreshNames } from '../onnx/names.js';
 
 /** New constants by node and input. */
 export type Weights = ReadonlyMap<number, ReadonlyMap<number, Tensor>>;

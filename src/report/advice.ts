@@ -4,7 +4,7 @@ import { formatCount } from './numbers.js';
 
 /** Where an axis is blocked and why, in one phrase: `Gather '/emb' input 0 axis 0: its rows are …`. */
 export function describeBlocker({ node, op, axis, why }: Blocker): string {
-  const where = node ? `${op} '${node}' ${axis}` : 'some axes';
+  const where = node ? `${op} '${node}' ${axis}` : 'axes joined from parts';
   return `${where}: ${why}`;
 }
 
@@ -17,6 +17,8 @@ export function remedyFor({ node, op, axis, why }: Blocker): string | undefined 
   if (why.includes('no rule is known')) return `teach it: "axisRules": { "${op}": "… -> …" } in --config`;
   if (why.includes('unknown') || why.includes('depends on data') || why.includes('computed from data'))
     return 'give static input shapes with --shape NAME=…';
+  if (why.includes('an axis of size 1 elsewhere'))
+    return 'nothing to do, unless the model can be exported with these parts in one tensor from the start';
   if (why.includes('subgraph')) return 'export the model without If, Loop and Scan around this part';
   return undefined;
 }

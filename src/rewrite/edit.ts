@@ -2,7 +2,7 @@ import { withoutAttribute, withAttribute } from '../onnx/attributes.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Graph, Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
-import { FreshNames } from './names.js';
+import { FreshNames } from '../onnx/names.js';
 
 /** Edits of a model's main graph, by index of its nodes; nothing changes before `apply`. */
 export class ModelEdit {

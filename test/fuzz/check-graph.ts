@@ -11,7 +11,7 @@ import type { Node } from '../../src/onnx/model.js';
 import { keptMasks } from '../../src/plan/plan.js';
 import { randomGenerator, type RandomGenerator } from '../../src/random/random.js';
 import { rewriteModel } from '../../src/rewrite/rewrite.js';
-import { variedShapes } from '../../src/rewrite/vary.js';
+import { variedShapes } from '../../src/shapes/vary.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { keepAxes } from '../../src/select/positions.js';
 import type { Shapes } from '../../src/shapes/shapes.js';
@@ -76,17 +76,26 @@ export async function checkGraph(recipe: Recipe, options: FuzzOptions): Promise<
     masks,
     shapeOf: (value) => shapes.of(value),
     variedShapeOf: async () => {
-      const varied = await variedShapes(dense, shapes, runtime);
+      const varied = await variedShapes(found.model, shapes, runtime);
       return varied && ((value) => varied.of(value));
     },
     runtime,
   });
-  const pruned = decodeModel(encodeModel(result.model));
+  const pruned = decodeModel(encodeModel(found.fold(result.model)));
   const { compared, problem } = await compareWithZeroed({ analysis, masks, pruned, shapes, runtime });
   const outcome = { ...base, touched: touchedOps(analysis, masks), pruned: masks.size, compared };
   if (problem || !proof) return { ...outcome, problem };
   try {
-    const report = await verify({ analysis, masks, dense, pruned, shapes, runtime, level: 'full', seed: 1 });
+    const report = await verify({
+      analysis,
+      masks,
+      dense: found.model,
+      pruned,
+      shapes,
+      runtime,
+      level: 'full',
+      seed: 1,
+    });
     const failed = report.passed ? undefined : `verify: ${report.failure?.message}`;
     return { ...outcome, proof: 'passed', problem: failed };
   } catch (error) {

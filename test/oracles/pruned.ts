@@ -6,7 +6,7 @@ import { decodeModel, encodeModel } from '../../src/onnx/codec.js';
 import type { Model } from '../../src/onnx/model.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { rewriteModel } from '../../src/rewrite/rewrite.js';
-import { variedShapes } from '../../src/rewrite/vary.js';
+import { variedShapes } from '../../src/shapes/vary.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { verify, type VerifyInput } from '../../src/verify/verify.js';
 
@@ -19,7 +19,7 @@ export interface RandomPlanOptions {
 
 export async function pruneAtRandom(model: Model, runtime: Runtime, options: RandomPlanOptions = {}) {
   const { ratio = 0.5, seed = 1, only = () => true } = options;
-  const { shapes, axes: analysis, grouping } = await analyze(model, { runtime });
+  const { model: dense, fold, shapes, axes: analysis, grouping } = await analyze(model, { runtime });
   const random = randomGenerator(seed);
   const masks = new Map<Factor, Uint8Array>();
   for (const group of grouping.groups.filter(only)) {
@@ -35,14 +35,14 @@ export async function pruneAtRandom(model: Model, runtime: Runtime, options: Ran
     masks,
     shapeOf: (value) => shapes.of(value),
     variedShapeOf: async () => {
-      const varied = await variedShapes(model, shapes, runtime);
+      const varied = await variedShapes(dense, shapes, runtime);
       return varied && ((value) => varied.of(value));
     },
     runtime,
   });
   // What counts is what a file of it says.
-  const pruned = decodeModel(encodeModel(result.model));
-  const proof = { analysis, masks, dense: model, pruned, shapes, runtime, level: 'full', seed: 1 } as const;
+  const pruned = decodeModel(encodeModel(fold(result.model)));
+  const proof = { analysis, masks, dense, pruned, shapes, runtime, level: 'full', seed: 1 } as const;
   return {
     grouping,
     masks,

@@ -1,7 +1,7 @@
 import { PruneError } from '../errors.js';
 import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { inferShapes, type Shapes } from '../shapes/shapes.js';
+import { inferShapes, type Shapes } from './shapes.js';
 
 /**
  * The shapes of a model at other sizes of its symbolic dims, to tell what depends on them.

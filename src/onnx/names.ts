@@ -1,5 +1,5 @@
-import type { Graph } from '../onnx/model.js';
-import { graphAttributes } from '../onnx/attributes.js';
+import { graphAttributes } from './attributes.js';
+import type { Graph } from './model.js';
 
 /** Gives out value names that a graph, bodies of its nodes included, doesn't use yet. */
 export class FreshNames {
