@@ -177,7 +177,7 @@ async function reconstructed(
       'reconstruction needs calibration data; give data, or leave it out',
     );
   const { model, axes, shapes, runtime } = analysis;
-  const { layers, left, ...result } = await reconstruct({
+  const { repair, layers, left, ...result } = await reconstruct({
     seed,
     ...(typeof options.reconstruct === 'object' && options.reconstruct),
     analysis: axes,
@@ -189,7 +189,7 @@ async function reconstructed(
     signal,
     onProgress: (done, total, detail) => onProgress?.({ phase: 'reconstruct', done, total, detail }),
   });
-  const report = { data: data.description, layers, left };
+  const report = { repair, data: data.description, layers, left };
   if (!result.addedBiases) return { source: { analysis, plan, model: result.model }, report };
   // Groups keep their ids: a new bias shares its axis with the weight before it.
   const again = await analyze(analysis.fold(result.model), options);

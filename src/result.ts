@@ -4,6 +4,7 @@ import type { Model } from './onnx/model.js';
 import type { PlanFile } from './plan/file.js';
 import type { Plan } from './plan/plan.js';
 import type { LayerOutcome } from './reconstruct/layer-solver.js';
+import type { Repair } from './reconstruct/repair.js';
 import type { Provider } from './runtime/runtime.js';
 import type { BudgetOutcome } from './select/budget.js';
 import type { KnapsackOutcome } from './select/select.js';
@@ -26,6 +27,8 @@ export interface GroupOutcome {
 
 /** How near the layers came to the dense model's. */
 export interface ReconstructionReport {
+  /** What was changed. */
+  readonly repair: Repair;
   /** What it was done on. */
   readonly data: string;
   /** In the order in which they were solved. */

@@ -15,6 +15,8 @@ export interface BiasSink {
   readonly tensor: Tensor | undefined;
   /** `beta` of Gemm. */
   readonly factor: number;
+  /** For `mean`: the variance beside it. */
+  readonly variance?: Tensor;
 }
 
 /** What follows a layer, as far as each value has one reader. */
@@ -51,7 +53,7 @@ export function followOutput(
     if (use.node.opType === 'BatchNormalization' && use.input === 0 && !gain) {
       const [scale, , mean, variance] = use.node.inputs.slice(1).map((name) => sources.get(name)?.tensor);
       if (!scale || !mean || !variance) break;
-      sink ??= { kind: 'mean', node: use.index, input: 3, tensor: mean, factor: 1 };
+      sink ??= { kind: 'mean', node: use.index, input: 3, tensor: mean, factor: 1, variance };
       gain = normalizationGain(scale, variance, floatAttribute(use.node, 'epsilon', 1e-5));
     } else if (use.node.opType === 'Add') {
       const other = use.node.inputs[1 - use.input]!;

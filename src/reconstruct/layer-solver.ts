@@ -20,6 +20,7 @@ import type { BiasSink } from './bias.js';
 import { drawRows } from './draw.js';
 import { forEachKept, keptColumns, type KeptPart, type Layer } from './layer.js';
 import { keyOf, type Schedule, type Stop } from './schedule.js';
+import { repairLayer, type Repair } from './repair.js';
 import { solveLayer, type Solution } from './solve.js';
 import type { Activations } from './sweep.js';
 
@@ -46,6 +47,7 @@ interface Context {
   readonly maxRows: number;
   readonly seed: number;
   readonly shortcuts: boolean;
+  readonly repair: Repair;
 }
 
 /** Takes the moments of one layer after the other, solves and writes its new weights. */
@@ -57,7 +59,8 @@ export class LayerSolver {
     const x = activations.get(keyOf(plan.differing, layer.x, true))!;
     const y = activations.get(layer.y)!;
     const gain = layer.shortcut?.gain;
-    const { value } = hasShortcut && this.context.shortcuts ? layer.shortcut! : { value: undefined };
+    const { shortcuts, repair } = this.context;
+    const value = hasShortcut && shortcuts && repair === 'weights' ? layer.shortcut!.value : undefined;
     const shortcut =
       value === undefined
         ? undefined
@@ -142,7 +145,7 @@ export class LayerSolver {
   }
 
   private async apply(layer: Layer, kept: KeptPart, moments: SecondMoments): Promise<LayerOutcome> {
-    const { damping, product } = this.context;
+    const { damping, product, repair } = this.context;
     const { alpha, bias: sink } = layer;
     const weight = layer.weight.tensor;
     const values = floatsOf(weight);
@@ -151,18 +154,40 @@ export class LayerSolver {
     const old = sink?.tensor && floatsOf(sink.tensor);
     const rows = kept.rows.flatMap((list) => [...list]);
     const bias = Float64Array.from(rows, (row) => (sink?.kind === 'own' ? sink.factor * old![row]! : 0));
-    const solution = await solveLayer(moments, matrix, bias, {
-      damping,
-      centred: sink !== undefined,
-      product,
-    });
+    const hasBias = sink !== undefined;
+    const solution =
+      repair === 'weights'
+        ? await solveLayer(moments, matrix, bias, { damping, centred: hasBias, product })
+        : await repairLayer(moments, matrix, bias, { repair, hasBias, product });
+    const { before, after } = solution;
+    const outcome = { node: layer.name, before, after, damping: solution.damping, rows: moments.rows };
+    if (repair === 'statistics' && sink?.variance) {
+      this.recalibrate(sink, sink.variance, rows, solution, moments);
+      return outcome;
+    }
     // Zero where channels go: the masked model reads this weight in place of its masked one.
     const solved = new Float64Array(values.length);
     forEachKept(layer, kept, (inWeight, inMatrix) => (solved[inWeight] = solution.matrix[inMatrix]! / alpha));
     this.write(layer.node, layer.weightInput, withFloats(weight, solved));
     if (sink) this.writeBias(layer, sink, rows, solution, old);
-    const { before, after } = solution;
-    return { node: layer.name, before, after, damping: solution.damping, rows: moments.rows };
+    return outcome;
+  }
+
+  /** A BatchNormalization right behind a layer takes the statistics that it sees now. */
+  private recalibrate(
+    sink: BiasSink,
+    variance: Tensor,
+    rows: readonly number[],
+    { statistics }: Solution,
+    { rows: count }: SecondMoments,
+  ): void {
+    const [means, variances] = [floatsOf(sink.tensor!).slice(), floatsOf(variance).slice()];
+    rows.forEach((row, i) => {
+      means[row] = statistics!.mean[i]!;
+      variances[row] = statistics!.squares[i]! / count;
+    });
+    this.write(sink.node, sink.input, withFloats(sink.tensor!, means));
+    this.write(sink.node, sink.input + 1, withFloats(variance, variances));
   }
 
   private writeBias(

@@ -12,18 +12,21 @@ import { maskedModel } from '../verify/masked.js';
 import { reconstructDefaults } from './defaults.js';
 import { findLayers } from './layers.js';
 import { LayerSolver, type LayerOutcome } from './layer-solver.js';
+import type { Repair } from './repair.js';
 import { schedule } from './schedule.js';
 import { sweep } from './sweep.js';
 import { withWeights } from './weight-edit.js';
 
 export interface ReconstructOptions {
+  /** What is changed to make up for removed channels. Default `weights`. */
+  readonly repair?: Repair | undefined;
   /** λ as a share of the mean squared deviation of a layer's inputs. Default 0.001. */
   readonly damping?: number | undefined;
   /** Rows (positions of images, tokens) that a layer is solved on, at most; drawn at random. Default 40,000. */
   readonly maxRows?: number | undefined;
   /** Of the draw of rows. Default 0. */
   readonly seed?: number | undefined;
-  /** Whether a layer also makes up for the error of the residual stream it is added to. Default true. */
+  /** Whether `weights` of a layer also make up for the error of the residual stream it is added to. Default true. */
   readonly shortcuts?: boolean | undefined;
 }
 
@@ -42,6 +45,8 @@ export interface ReconstructInput extends ReconstructOptions {
 }
 
 export interface Reconstruction {
+  /** What was changed. */
+  readonly repair: Repair;
   /** The dense model with other weights: the same nodes, but maybe biases where there were none. */
   readonly model: Model;
   readonly layers: readonly LayerOutcome[];
@@ -54,7 +59,7 @@ export interface Reconstruction {
 /**
  * Gives the layers of a model the weights with which, once pruned, they come closest to what they compute in the dense
  * model: joint least squares for each layer on the inputs that it keeps, as the pruned and already reconstructed
- * layers before it give them, against the dense layer's output. Works on the masked dense model, so that the result is
+ * layers before it give them, against the dense layer's output; or repairs less, see `Repair`. Works on the masked dense model, so that the result is
  * a dense model that is then sliced like any other.
  * @throws PruneError `invalid-data` without examples, `runtime`, `aborted`.
  */
@@ -65,6 +70,7 @@ export async function reconstruct(input: ReconstructInput): Promise<Reconstructi
     maxRows: input.maxRows ?? reconstructDefaults.maxRows,
     seed: input.seed ?? reconstructDefaults.seed,
     shortcuts: input.shortcuts ?? reconstructDefaults.shortcuts,
+    repair: input.repair ?? reconstructDefaults.repair,
   };
   const projection = new Projection(analysis.system, masks);
   const masked = maskedModel({
@@ -105,6 +111,7 @@ export async function reconstruct(input: ReconstructInput): Promise<Reconstructi
     }
   }
   return {
+    repair: options.repair,
     model: withWeights(model, weights),
     layers: outcomes,
     left: [...left, ...plan.left],

@@ -20,6 +20,8 @@ export interface Solution {
   readonly after: number;
   /** The largest damping that was needed; more than asked for where Cholesky failed. */
   readonly damping: number;
+  /** Of what the layer puts out with its weights as they were, without its bias: mean and sum of squared deviations. */
+  readonly statistics?: { readonly mean: Float64Array; readonly squares: Float64Array };
 }
 
 /** Tenfold dampings after which a layer stays as it is. */

@@ -25,6 +25,13 @@ export interface PruneOutcome {
 /** Below this share of the parameters the report says what holds pruning back. */
 const lowCoverage = 0.95;
 
+/** What a repair is called in front of what it did. */
+const repairLabels = {
+  weights: 'reconstructed',
+  statistics: 'statistics kept',
+  'mean-to-bias': 'means to bias',
+} as const;
+
 /** Reasons and warnings that are listed. */
 const listed = 3;
 
@@ -38,7 +45,10 @@ export function pruneText(outcome: PruneOutcome): string {
     ...(report.latency ? ([['latency', latencyText(report.latency)]] as [string, string][]) : []),
     ...(report.knapsack ? ([['knapsack', knapsackText(report.knapsack)]] as [string, string][]) : []),
     ...(report.reconstruction
-      ? ([['reconstructed', reconstructionText(report.reconstruction)]] as [string, string][])
+      ? ([[repairLabels[report.reconstruction.repair], reconstructionText(report.reconstruction)]] as [
+          string,
+          string,
+        ][])
       : []),
     ['proof', proofText(report.verification)],
     [

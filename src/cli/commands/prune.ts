@@ -7,6 +7,7 @@ import { PruneError, throwIfAborted } from '../../errors.js';
 import type { ExternalDataMode } from '../../files/external-layout.js';
 import type { EvaluateResult } from '../../evaluate/evaluate.js';
 import type { Model } from '../../onnx/model.js';
+import type { Repair } from '../../reconstruct/repair.js';
 import { pruneText } from '../../report/prune.js';
 import type { Provider } from '../../runtime/runtime.js';
 import { chartLibrary } from '../charts.js';
@@ -30,6 +31,7 @@ interface CommandOptions {
   quiet: boolean;
   bench: boolean;
   evalData: Data;
+  repair: Repair | 'none';
   provider: Provider;
   threads: number;
   externalData: ExternalDataMode;
@@ -79,6 +81,12 @@ const commandFlags = {
     group: 'Data:',
     help: 'evaluate both models on this instead; --limit and --draw then hold for --data alone',
     value: dataSource,
+  },
+  repair: {
+    flags: '--repair <how>',
+    group: 'Data:',
+    help: 'what is changed on the data to make up for removed channels: weights (as --reconstruct), statistics (mean and deviation of every output), mean-to-bias, none (default: weights where there is data)',
+    value: choice('weights', 'statistics', 'mean-to-bias', 'none'),
   },
   ...measureFlags,
   dryRun: { flags: '--dry-run', help: 'do everything but write the model', value: toggle },
@@ -160,10 +168,12 @@ async function pruneCommand(
     command.evalData === undefined
       ? await open(options.data)
       : await open(command.evalData, { limit: undefined, draw: undefined });
-  const reconstruct = options.reconstruct ?? data !== undefined;
+  const reconstruct = reconstructionOf(options, command, data !== undefined);
   const { provider, threads } = command;
   // What is solved for afterwards need not be near its old place: only what the rest can't make up for counts.
-  const criterion = options.criterion ?? (reconstruct ? 'obspa' : undefined);
+  const isSolved =
+    typeof reconstruct === 'object' ? (reconstruct.repair ?? 'weights') === 'weights' : reconstruct;
+  const criterion = options.criterion ?? (isSolved ? 'obspa' : undefined);
   const result = await api.prune(dense, {
     ...{ ...options, ...common, criterion, data, verifyData, reconstruct },
     ...{ provider, threads },
@@ -208,6 +218,20 @@ async function pruneCommand(
   if (json !== undefined)
     await writeJson(json, { model: path, written, report, evaluation, bench, milliseconds });
   if (json !== stdout) print(pruneText(outcome));
+}
+
+function reconstructionOf(
+  { reconstruct }: Given<PruneSettings>,
+  { repair }: Given<CommandOptions>,
+  hasData: boolean,
+): PruneSettings['reconstruct'] {
+  if (repair === undefined) return reconstruct ?? hasData;
+  if (reconstruct !== undefined)
+    throw new PruneError(
+      'invalid-option',
+      '--repair says what --reconstruct and --no-reconstruct do; give one',
+    );
+  return repair === 'none' ? false : { repair };
 }
 
 /** Enough to reconstruct on, and not one class only where a file is sorted by class. */
