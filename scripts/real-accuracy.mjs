@@ -8,29 +8,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { evaluate, loadModel, prune } from '../dist/index.js';
+import { batches, cifarModels } from './labelled-images.mjs';
 import { replaceSection } from './sections.mjs';
 
 const [models, cifarFile, digits] = process.argv.slice(2);
 if (digits === undefined) {
   console.error('usage: node scripts/real-accuracy.mjs MODELS CIFAR10_TEST.bin MNIST_DIGITS');
   process.exit(2);
-}
-
-/** Images as (x / 255 - mean) / std, channels first or last. */
-function cifar(mean, std, isChannelsLast = false) {
-  const bytes = readFileSync(cifarFile);
-  const count = bytes.length / 3073;
-  const images = new Float32Array(count * 3072);
-  const labels = new Int32Array(count);
-  for (let i = 0; i < count; i++) {
-    labels[i] = bytes[i * 3073];
-    for (let c = 0; c < 3; c++)
-      for (let p = 0; p < 1024; p++) {
-        const at = i * 3072 + (isChannelsLast ? p * 3 + c : c * 1024 + p);
-        images[at] = (bytes[i * 3073 + 1 + c * 1024 + p] / 255 - mean[c]) / std[c];
-      }
-  }
-  return { images, labels };
 }
 
 function mnist() {
@@ -42,43 +26,13 @@ function mnist() {
   return { images, labels };
 }
 
-const resnet = () => cifar([0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]);
-const kw = () => cifar([0.485, 0.456, 0.406], [0.225, 0.225, 0.225]);
-const vit = () => cifar([0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.201]);
-const plain = () => cifar([0, 0, 0], [1, 1, 1], true);
 const sources = {
-  cifar10_large: plain,
-  cifar10_small: plain,
-  cifar_base_kw: kw,
-  cifar_deep_kw: kw,
-  cifar_resnet_3b2_bn_a: resnet,
-  cifar_resnet_4b: resnet,
+  ...Object.fromEntries(Object.entries(cifarModels).map(([name, read]) => [name, () => read(cifarFile)])),
   mnist_cntk: mnist,
   mnist_sigmoid_6x200: mnist,
   mnistfc_256x2: mnist,
   mnistfc_256x6: mnist,
-  vit_ibp_3_3_8: vit,
-  vit_pgd_2_3_16: vit,
 };
-
-/** Ready batches of the model's own size, or of 100. */
-function batches(model, { images, labels }) {
-  const constants = new Set(model.graph.initializers.map(({ name }) => name));
-  const { name, type } = model.graph.inputs.find((input) => !constants.has(input.name));
-  const dims = type.shape.map(({ value }) => value);
-  const size = typeof dims[0] === 'number' ? dims[0] : 100;
-  const length = images.length / labels.length;
-  return {
-    description: 'images',
-    async *[Symbol.asyncIterator]() {
-      for (let start = 0; start + size <= labels.length; start += size) {
-        const data = images.subarray(start * length, (start + size) * length);
-        const inputs = { [name]: { dtype: 'float32', dims: [size, ...dims.slice(1)], data } };
-        yield { inputs, labels: labels.subarray(start, start + size), size, valid: size };
-      }
-    },
-  };
-}
 
 const share = ({ dense, pruned }) => `${((100 * pruned) / dense).toFixed(1)} %`;
 const lines = [];
