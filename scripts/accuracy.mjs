@@ -4,9 +4,9 @@
 // docs/accuracy.md. Every cell is a line of a file, so that an interrupted run goes on where it was; the page is made
 // of all lines there are.
 // Usage: npm run build && node scripts/accuracy.mjs [--models a,b] [--shares 70,50,30] [--criteria magnitude,obspa]
-//   [--repairs none,mean-to-bias,statistics,weights] [--draws 0] [--fashion FOLDER] [--cifar FOLDER --real FOLDER]
+//   [--repairs none,mean-to-bias,statistics,weights] [--draws 0] [--tested 2500] [--fashion FOLDER] [--cifar FOLDER --real FOLDER]
 //   [--cells FILE] [--page]
-// FOLDER of --fashion holds the four files of Fashion-MNIST under their usual names (default: models/data, whose 2,048
+// --tested is how many of the test images are looked at, the first ones. FOLDER of --fashion holds the four files of Fashion-MNIST under their usual names (default: models/data, whose 2,048
 // training images are then drawn from), that of --cifar train_2500.bin and test_4000.bin. --page measures nothing.
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -28,6 +28,7 @@ const { values } = parseArgs({
     criteria: { type: 'string', default: 'magnitude,obspa' },
     repairs: { type: 'string', default: 'none,mean-to-bias,statistics,weights' },
     draws: { type: 'string', default: '0' },
+    tested: { type: 'string', default: '2500' },
     fashion: { type: 'string', default: path('models/data') },
     cifar: { type: 'string' },
     real: { type: 'string' },
@@ -37,11 +38,12 @@ const { values } = parseArgs({
 });
 const listOf = (name) => values[name].split(',');
 const calibrated = 1024;
+const tested = Number(values.tested);
 
 mkdirSync(dirname(values.cells), { recursive: true });
 const cells = new Map();
-const keyOf = ({ model, draw, criterion, share, repair }) =>
-  [model, draw, criterion, share, repair].join(' ');
+const keyOf = ({ model, draw, criterion, share, repair, tested }) =>
+  [model, draw, criterion, share, repair, tested].join(' ');
 if (existsSync(values.cells))
   for (const line of readFileSync(values.cells, 'utf8').split('\n').filter(Boolean)) {
     const cell = JSON.parse(line);
@@ -73,7 +75,8 @@ function imagesFor(name) {
 }
 
 async function accuracyOf(model, test) {
-  const { accuracy } = await evaluate(model, { data: batches(model, test) });
+  const chosen = test.labels.map((_, i) => i).subarray(0, tested);
+  const { accuracy } = await evaluate(model, { data: batches(model, test, chosen) });
   return Number((100 * accuracy.top1).toFixed(2));
 }
 
@@ -101,13 +104,13 @@ async function measure(name, draw) {
     .subarray(0, calibrated)
     .map((i) => pool[i]);
   const data = batches(model, train, chosen);
-  if (!isKnown({ model: name, criterion: 'dense' }))
-    record({ model: name, criterion: 'dense', top1: await accuracyOf(model, test) });
+  if (!isKnown({ model: name, criterion: 'dense', tested }))
+    record({ model: name, criterion: 'dense', tested, top1: await accuracyOf(model, test) });
   for (const criterion of listOf('criteria')) {
     const remembered = remembering(criterion);
     for (const share of listOf('shares').map(Number)) {
       const wanted = listOf('repairs')
-        .map((repair) => ({ model: name, draw, criterion, share, repair }))
+        .map((repair) => ({ model: name, draw, criterion, share, repair, tested }))
         .filter((cell) => !isKnown(cell));
       if (wanted.length === 0) continue;
       const common = { data, verify: 'none', seed: draw };
@@ -145,7 +148,9 @@ if (!values.page)
 const page = path('docs/accuracy.md');
 const all = [...cells.values()];
 const dense = new Map(
-  all.filter(({ criterion }) => criterion === 'dense').map(({ model, top1 }) => [model, top1]),
+  all
+    .filter((cell) => cell.criterion === 'dense' && cell.tested === tested)
+    .map(({ model, top1 }) => [model, top1]),
 );
 const unique = (list) => [...new Set(list)];
 const repairs = ['none', 'mean-to-bias', 'statistics', 'weights'];
@@ -157,13 +162,15 @@ function comparison() {
     '| model | dense | criterion | MACs | none | mean-to-bias | statistics | weights |',
     '|---|---:|---|---|---:|---:|---:|---:|',
   ];
-  const own = all.filter(({ draw, share }) => draw === 0 && [70, 50, 30].includes(share));
+  const own = all.filter(
+    (cell) => cell.draw === 0 && [70, 50, 30].includes(cell.share) && cell.tested === tested,
+  );
   let [full, best, close] = [0, 0, 0];
   for (const model of unique(own.map((cell) => cell.model)))
     for (const criterion of unique(own.map((cell) => cell.criterion)))
       for (const share of [70, 50, 30]) {
         const row = repairs.map(
-          (repair) => cells.get(keyOf({ model, draw: 0, criterion, share, repair }))?.top1,
+          (repair) => cells.get(keyOf({ model, draw: 0, criterion, share, repair, tested }))?.top1,
         );
         if (row.every((value) => value === undefined)) continue;
         lines.push(
@@ -180,21 +187,17 @@ function comparison() {
 
 /** Mean and standard deviation over draws of what the command line does by default. */
 function draws() {
-  const lines = ['| model | criterion | MACs | draws | top-1 |', '|---|---|---|---:|---:|'];
+  const lines = ['| model | criterion | MACs | images | draws | top-1 |', '|---|---|---|---:|---:|---:|'];
+  const rowOf = ({ model, criterion, share, tested }) => `${model} | ${criterion} | ${share} % | ${tested}`;
   const own = all.filter(({ repair }) => repair === 'weights');
-  for (const key of unique(own.map(({ model, criterion, share }) => `${model} ${criterion} ${share}`))) {
-    const [model, criterion, share] = key.split(' ');
-    const found = own
-      .filter((cell) => `${cell.model} ${cell.criterion} ${cell.share}` === key)
-      .map(({ top1 }) => top1);
+  for (const row of unique(own.map(rowOf))) {
+    const found = own.filter((cell) => rowOf(cell) === row).map(({ top1 }) => top1);
     if (found.length < 2) continue;
     const mean = found.reduce((a, b) => a + b) / found.length;
     const deviation = Math.sqrt(
       found.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (found.length - 1),
     );
-    lines.push(
-      `| ${model} | ${criterion} | ${share} % | ${found.length} | ${mean.toFixed(2)} ± ${deviation.toFixed(2)} |`,
-    );
+    lines.push(`| ${row} | ${found.length} | ${mean.toFixed(2)} ± ${deviation.toFixed(2)} |`);
   }
   return lines.join('\n');
 }

@@ -20,7 +20,7 @@ import type { VerifyReport } from './verify/report.js';
 /** A model, the bytes of its file, or where the file is. */
 export type ModelSource = Model | Uint8Array | string | URL;
 
-/** Ready batches, a path (or `random`), or a path with how to read it. */
+/** Ready batches, a path (or `random` or `synthetic`), or a path with how to read it. */
 export type Data = DataSource | DataOptions | string;
 
 /** Options of `prune`: exactly one of `ratio`, `budget` and `plan`. */
@@ -266,7 +266,7 @@ async function toModel(source: ModelSource): Promise<Model> {
 }
 
 /**
- * Opens data for a model: a file, a folder of images or `random` noise; ready batches pass as they are.
+ * Opens data for a model: a file, a folder of images, or `random` or `synthetic` noise; ready batches pass as they are.
  * @throws PruneError `invalid-data`, `invalid-option`
  */
 export async function openData(data: Data, model: Model): Promise<DataSource> {

@@ -215,7 +215,7 @@ export const pruneFlags = {
   data: {
     flags: '--data <path>',
     group: dataGroup,
-    help: 'examples to score and reconstruct on (at most 1024, shuffled, unless --limit and --draw say otherwise) and to evaluate both models on: .npz, .npy, IDX, CIFAR, a folder of images, or random',
+    help: 'examples to score and reconstruct on (at most 1024, shuffled, unless --limit and --draw say otherwise) and to evaluate both models on: .npz, .npy, IDX, CIFAR, a folder of images, random, or synthetic (data-free: noise that is shaped like pictures)',
     value: dataSource,
   },
   reconstruct: {

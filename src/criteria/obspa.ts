@@ -23,8 +23,8 @@ const greedyWork = 2e10;
  * at least, if the channel goes and all other weights make up for it: Σ over rows of w_B [(H⁻¹)_BB]⁻¹ w_Bᵀ for the
  * columns B of the channel, summed over layers as shares of their output's variance. Channels are removed one after
  * the other, the cheapest first, with H⁻¹ −= H⁻¹_:B [(H⁻¹)_BB]⁻¹ H⁻¹_B: and the weights after each; where that takes too
- * long, all are scored at once. Groups that no such layer reads (queries and keys, recurrent states) are scored by
- * magnitude. Kurtic, Frantar and Alistarh, "ZipLM", 2023; Wang et al., "Structurally Prune Anything"
+ * long, all are scored at once. Groups that something else sums over too (queries and keys) or that no such layer reads
+ * are scored by magnitude. Kurtic, Frantar and Alistarh, "ZipLM", 2023; Wang et al., "Structurally Prune Anything"
  * (OBSPA), 2024.
  */
 export const obspa = defineCriterion({

@@ -18,7 +18,8 @@ import { imageTarget, PixelPacker, pixelExamples } from './pixels.js';
 type Format = NonNullable<DataOptions['format']>;
 
 /**
- * Opens data for a model: an `.npz`, `.npy`, IDX or CIFAR binary file, a folder of images, or `random` noise.
+ * Opens data for a model: an `.npz`, `.npy`, IDX or CIFAR binary file, a folder of images, or noise: `random`, or
+ * `synthetic`, which is shaped like pictures.
  * Labels come from the data itself, from `labels`, or from the IDX file that lies beside the images.
  * @throws PruneError `invalid-data` for data that can't be read or doesn't fit; `invalid-option` for wrong options.
  */
@@ -28,7 +29,8 @@ export async function openData(
 ): Promise<DataSource> {
   const options = typeof pathOrOptions === 'string' ? { path: pathOrOptions } : pathOrOptions;
   checkDataOptions(options);
-  if (options.path === 'random') return noiseData(inputs, options);
+  if (options.path === 'random' || options.path === 'synthetic')
+    return noiseData(inputs, options, options.path);
 
   const folder = options.format === 'images' || (await isFolder(options.path));
   const read = folder

@@ -3,6 +3,7 @@ import { elementCount } from '../onnx/tensor.js';
 import { fillNormal, integerBelow, randomGenerator } from '../random/random.js';
 import { emptyTensor } from './arrays.js';
 import { batchExamples } from './batches.js';
+import { fillSynthetic } from './synthetic.js';
 import type { BatchTensor, DataSource, Examples, ModelInput } from './batch.js';
 import { convertElements, isFloatElement } from './elements.js';
 import { fixedBatch, formatShape, shapeMismatch } from './inputs.js';
@@ -11,11 +12,16 @@ import type { BatchOptions, DataOptions } from './options.js';
 export type NoiseOptions = BatchOptions & Pick<DataOptions, 'limit' | 'seed' | 'shapes' | 'integersBelow'>;
 
 /**
- * Noise that fits the model: floats standard normal, integers uniform below `integersBelow` (default 2).
+ * Noise that fits the model: floats standard normal or, if it is `synthetic`, shaped like pictures (`fillSynthetic`);
+ * integers uniform below `integersBelow` (default 2).
  * 32 examples unless `limit` says otherwise; an example depends on the seed and its index only, not on the batch size.
  * @throws PruneError `invalid-option` where a symbolic dim has no size.
  */
-export function noiseData(inputs: readonly ModelInput[], options: NoiseOptions = {}): DataSource {
+export function noiseData(
+  inputs: readonly ModelInput[],
+  options: NoiseOptions = {},
+  kind: 'random' | 'synthetic' = 'random',
+): DataSource {
   const { limit = 32, seed = 0, shapes = {}, integersBelow = 2 } = options;
   const resolved = inputs.map((input) => ({ input, example: resolvedShape(input, shapes) }));
   const given = inputs.map(({ name }) => shapes[name]?.[0]).find((size) => size !== undefined);
@@ -23,12 +29,13 @@ export function noiseData(inputs: readonly ModelInput[], options: NoiseOptions =
   const examples: Examples = {
     count: limit,
     elementsPerExample: resolved.reduce((sum, { example }) => sum + elementCount(example), 0),
-    description: `random noise, seed ${seed}`,
+    description:
+      kind === 'random' ? `random noise, seed ${seed}` : `data-free: synthetic examples, seed ${seed}`,
     // eslint-disable-next-line @typescript-eslint/require-await
     async read(indices) {
       const tensors: Record<string, BatchTensor> = {};
       for (const { input, example } of resolved) {
-        tensors[input.name] = noiseTensor(input, example, indices, seed, integersBelow);
+        tensors[input.name] = noiseTensor(input, example, indices, seed, integersBelow, kind);
       }
       return tensors;
     },
@@ -42,6 +49,7 @@ function noiseTensor(
   indices: Uint32Array,
   seed: number,
   integersBelow: number,
+  kind: 'random' | 'synthetic',
 ): BatchTensor {
   const dims = [indices.length, ...example];
   const numbers = emptyTensor('float32', dims).data as Float32Array;
@@ -50,7 +58,9 @@ function noiseTensor(
   indices.forEach((index, position) => {
     const random = randomGenerator(`${seed}:${name}:${index}`);
     const [start, end] = [position * length, (position + 1) * length];
-    if (isFloatElement(dtype)) fillNormal(numbers.subarray(start, end), random);
+    const own = numbers.subarray(start, end);
+    if (isFloatElement(dtype) && kind === 'random') fillNormal(own, random);
+    else if (isFloatElement(dtype)) fillSynthetic(own, example, random);
     else for (let i = start; i < end; i++) integers[i] = integerBelow(integersBelow, random);
   });
   const data = isFloatElement(dtype)

@@ -48,7 +48,8 @@ export interface ImageOptions {
 
 export interface DataOptions extends NormalizationOptions, DrawOptions, BatchOptions, ImageOptions {
   /**
-   * An `.npz`, `.npy`, IDX (gzipped or not) or CIFAR binary file, a folder of images, or `random` for noise.
+   * An `.npz`, `.npy`, IDX (gzipped or not) or CIFAR binary file, a folder of images, `random` for noise, or `synthetic` for
+   * noise that is shaped like pictures.
    */
   readonly path: string;
   /** A file of one class index an example: `.npy`, IDX, or text with one number a line. */
@@ -57,7 +58,7 @@ export interface DataOptions extends NormalizationOptions, DrawOptions, BatchOpt
   readonly format?: 'npz' | 'npy' | 'idx' | CifarFormat | 'images';
   /** The graph input that single-array formats and images feed. Default: the only one. */
   readonly input?: string;
-  /** Sizes of symbolic dims for `random`, by input: the whole shape; the batch size is taken from its first entry. */
+  /** Sizes of symbolic dims for `random` and `synthetic`, by input: the whole shape; the batch size is taken from its first entry. */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
   /** Exclusive upper bound of integers in `random` noise. Default 2: legal for ids, masks and token types. */
   readonly integersBelow?: number;

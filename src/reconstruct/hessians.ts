@@ -1,5 +1,7 @@
 import type { AxisAnalysis } from '../axes/couple.js';
+import type { Factor } from '../axes/axis.js';
 import { coordinates } from '../axes/project.js';
+import { occurrencesOf } from '../criteria/positions.js';
 import type { DataSource } from '../data/batch.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';
@@ -41,7 +43,8 @@ export interface LayerHessian {
 
 /**
  * Inverse second moments of the inputs of every layer that contracts one of the groups, in the dense model.
- * Grouped convolutions are left out: their channels go as a whole.
+ * Grouped convolutions are left out: their channels go as a whole. So are groups that are also contracted where no layer's
+ * moments tell what is lost, as the queries and keys of attention: the rest of their readers would be half the truth.
  */
 export async function layerHessians(
   options: HessianOptions,
@@ -50,7 +53,8 @@ export async function layerHessians(
   const { model } = analysis;
   const byNode = new Map(findLayers(model).layers.map((layer) => [layer.node, layer]));
   const contracted = new Map<Layer, Set<PruningGroup>>();
-  for (const group of groups)
+  const unmeasured = unmeasuredFactors(analysis, byNode);
+  for (const group of groups.filter(({ factor }) => !unmeasured.has(factor)))
     for (const { parameter, role, axis } of group.members) {
       const layer = byNode.get(parameter.node);
       if (role !== 'contract' || layer?.groups !== 1) continue;
@@ -85,6 +89,18 @@ export async function layerHessians(
     await products.release();
   }
   return out;
+}
+
+/** Factors that something else than a layer sums over: products of activations, recurrences. */
+function unmeasuredFactors(
+  { roles, system }: AxisAnalysis,
+  layers: ReadonlyMap<number, Layer>,
+): ReadonlySet<Factor> {
+  const found = new Set<Factor>();
+  for (const { node, role, expression } of roles)
+    if (role === 'contract' && !layers.has(node))
+      for (const factor of occurrencesOf(system, expression).keys()) found.add(factor);
+  return found;
 }
 
 async function denseMoments(
