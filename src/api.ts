@@ -23,7 +23,7 @@ export type ModelSource = Model | Uint8Array | string | URL;
 /** Ready batches, a path (or `random` or `synthetic`), or a path with how to read it. */
 export type Data = DataSource | DataOptions | string;
 
-/** Options of `prune`: exactly one of `ratio`, `budget` and `plan`. */
+/** Options of `prune`: exactly one of `ratio`, `budget` and `plan`, or `depth` with or without one of the first two. */
 export interface PruneSettings extends Omit<PruneOptions, 'data' | 'verifyData'> {
   /** Calibration data: examples like those the model will see, without labels. */
   readonly data?: Data | undefined;
@@ -159,7 +159,7 @@ export async function verify(
   settings: VerifySettings,
 ): Promise<VerifyReport> {
   const { plan, level = 'full', data, seed = 0, signal, onProgress } = settings;
-  const [analysis, candidate, engine, { firstFeeds }, { planFromFile }, { keptMasks }] = await Promise.all([
+  const [whole, candidate, engine, { firstFeeds }, { planFromFile }, { keptMasks }] = await Promise.all([
     analyze(dense, settings),
     toModel(pruned),
     import('./verify/verify.js'),
@@ -167,21 +167,33 @@ export async function verify(
     import('./plan/file.js'),
     import('./plan/plan.js'),
   ]);
-  const { model, shapes, axes, grouping, runtime } = analysis;
-  return engine.verify({
+  const [{ shorten, proveShortening }, { combineReports }] = await Promise.all([
+    import('./shorten.js'),
+    import('./verify/combine.js'),
+  ]);
+  const { shapes: input, axisRules, allowIo } = settings;
+  const { runtime } = whole;
+  const shortening = await shorten(whole, { plan, shapes: input, axisRules, allowIo, runtime, signal });
+  const source = data === undefined ? undefined : await openData(data, whole.model);
+  const common = {
+    ...{ runtime, seed, signal },
+    onProgress: (done: number, total: number, detail: string): void =>
+      onProgress?.({ phase: 'verify', done, total, detail }),
+  };
+  const { model, shapes, axes, grouping } = shortening?.analysis ?? whole;
+  const slicing = await engine.verify({
+    ...common,
     analysis: axes,
     masks: keptMasks(planFromFile(plan, grouping)),
     dense: model,
     pruned: candidate,
     shapes,
-    runtime,
     // Values can only be held against the weights that were sliced, and those are in no file.
     level: hasChangedWeights(plan) ? 'shapes' : level,
-    seed,
-    signal,
-    feeds: data === undefined ? undefined : await firstFeeds(await openData(data, model)),
-    onProgress: (done, total, detail) => onProgress?.({ phase: 'verify', done, total, detail }),
+    feeds: source && (await firstFeeds(source)),
   });
+  if (!shortening) return slicing;
+  return combineReports(slicing, await proveShortening(shortening, model, { ...common, level, data: source }));
 }
 
 /**

@@ -3,6 +3,9 @@ import type { Factor } from './axes/axis.js';
 import { nodeLabel } from './axes/couple.js';
 import { showAxis } from './axes/show.js';
 import { blockedBy, coverage, type Coverage, type Hindrance } from './cost/coverage.js';
+import { savingOf } from './cost/saving.js';
+import { blocksOf } from './depth/blocks.js';
+import { findBranches, type Lookalike } from './depth/branches.js';
 import type { Member, PruningGroup } from './groups/group.js';
 
 /** A group in plain data. */
@@ -30,6 +33,18 @@ export interface GroupSummary {
   }[];
 }
 
+/** A residual branch in plain data: what `depth` removes. */
+export interface BranchSummary {
+  readonly id: string;
+  /** The node that adds it, by name or `op#index`. */
+  readonly node: string;
+  /** Number of the block it belongs to: the sequence of branches that repeats. */
+  readonly block: number;
+  /** What the model costs less without it. */
+  readonly parameters: number;
+  readonly macs: number;
+}
+
 /** What can be pruned of a model and what can't: JSON-ready. */
 export interface Inspection {
   readonly nodes: number;
@@ -37,6 +52,10 @@ export interface Inspection {
   readonly macs: number;
   readonly bytes: number;
   readonly groups: readonly GroupSummary[];
+  /** Found at the analysed shapes. */
+  readonly branches: readonly BranchSummary[];
+  /** Sums that look like the end of a residual branch, and why they can't go. */
+  readonly refused: readonly Lookalike[];
   readonly coverage: { readonly all: Coverage; readonly withoutResidualStream: Coverage };
   /** The reasons why parameters can't be pruned, the costliest first. */
   readonly hindrances: readonly Hindrance[];
@@ -45,7 +64,8 @@ export interface Inspection {
 }
 
 /** Summarises an analysis. */
-export function inspect({ model, axes, grouping, cost, timings }: Analysis): Inspection {
+export function inspect(analysis: Analysis): Inspection {
+  const { model, axes, grouping, cost, timings } = analysis;
   const nameOf = (factor: Factor): string => grouping.byFactor.get(factor)?.id ?? `f${factor.id}`;
   const parameters = cost.parameters();
   const macs = cost.macs();
@@ -81,6 +101,7 @@ export function inspect({ model, axes, grouping, cost, timings }: Analysis): Ins
     macs,
     bytes: cost.bytes(),
     groups: grouping.groups.map(summarize),
+    ...summarizeBranches(analysis),
     coverage: {
       all: coverage(grouping, cost),
       withoutResidualStream: coverage(grouping, cost, { residualStream: false }),
@@ -88,4 +109,18 @@ export function inspect({ model, axes, grouping, cost, timings }: Analysis): Ins
     hindrances: blockedBy(grouping, cost),
     timings,
   };
+}
+
+function summarizeBranches({ model, shapes, grouping, cost }: Analysis) {
+  const shapeOf = (value: string) => shapes.of(value);
+  const dtypeOf = (value: string) => shapes.dtypeOf(value);
+  const { branches, refused } = findBranches({ model, cost, dtypeOf, shapes: [shapeOf] });
+  const blocks = blocksOf(branches, 'block');
+  const summaries = blocks.flatMap((block, number) =>
+    block.map((branch): BranchSummary => {
+      const { macs, parameters } = savingOf(grouping, cost, new Set(branch.goes));
+      return { id: branch.id, node: branch.name, block: number, parameters, macs };
+    }),
+  );
+  return { branches: summaries, refused };
 }

@@ -2,6 +2,8 @@ import type { AxisRule } from './axes/rule.js';
 import type { CriterionSpec } from './criteria/resolve.js';
 import type { Aggregation, Normalization } from './criteria/scheme.js';
 import type { DataSource } from './data/batch.js';
+import type { DepthUnit } from './depth/blocks.js';
+import type { DepthScore } from './depth/choose.js';
 import type { ReconstructOptions } from './reconstruct/reconstruct.js';
 import type { LossSpec } from './gradients/losses.js';
 import type { LatencyCache } from './latency/table.js';
@@ -13,6 +15,7 @@ import type { SelectOptions } from './select/options.js';
 export type Phase =
   | 'shapes'
   | 'axes'
+  | 'depth'
   | 'score'
   | 'select'
   | 'reconstruct'
@@ -49,7 +52,24 @@ export interface AnalyzeOptions extends CommonOptions {
   readonly allowIo?: readonly string[] | undefined;
 }
 
-/** Which channels go: exactly one of `ratio`, `budget` or `plan`. */
+/** Whole residual branches go before channels do. */
+export interface DepthOptions {
+  /**
+   * Share of the residual branches (or blocks, `depthUnit`) to remove, between 0 and 1, rounded to whole ones. Alone, or
+   * with a ratio or a budget for the channels of what is left; budgets stay shares of the dense model. Needs `data`.
+   */
+  readonly depth?: number | undefined;
+  /**
+   * `loss`: how much the loss rises without a branch, measured anew after each removal; cross-entropy with labels, else
+   * the divergence from the dense model's outputs, or `loss`. `similarity`: how little it changes the stream, in one
+   * pass. Default `loss`.
+   */
+  readonly depthScore?: DepthScore | undefined;
+  /** Whether branches go one by one, or in `block`s: the shortest sequence of them that repeats. Default `branch`. */
+  readonly depthUnit?: DepthUnit | undefined;
+}
+
+/** Which channels go: one of `ratio`, `budget` or `plan`, or none if `depth` says what goes. */
 export interface SelectionOptions extends SelectOptions {
   /** A plan file's content, to repeat an earlier selection. */
   readonly plan?: unknown;
@@ -57,7 +77,7 @@ export interface SelectionOptions extends SelectOptions {
 
 export type VerifyLevel = 'none' | 'shapes' | 'outputs' | 'full';
 
-export interface PruneOptions extends AnalyzeOptions, SelectionOptions {
+export interface PruneOptions extends AnalyzeOptions, SelectionOptions, DepthOptions {
   /** A name, a function or an object. Default `magnitude`. `knapsack` is `taylor` with `select: 'knapsack'`. */
   readonly criterion?: CriterionSpec | 'knapsack' | undefined;
   /** Over the members of a group. Default: the criterion's own, else `mean`. */

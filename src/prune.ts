@@ -1,4 +1,5 @@
 import { analyze, type Analysis } from './analyze.js';
+import { relativeTo, type CostModel, type Count } from './cost/cost.js';
 import { blockedBy, coverage } from './cost/coverage.js';
 import { resolveCriterion } from './criteria/resolve.js';
 import { firstFeeds } from './data/feeds.js';
@@ -23,9 +24,11 @@ import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
 import { variedShapes } from './shapes/vary.js';
 import type { Runtime } from './runtime/runtime.js';
 import { intersect, scheduleOf, targetAt } from './schedule/schedule.js';
-import { costOf } from './select/budget.js';
+import { costOf, limitsOf, meets, type BudgetOption } from './select/budget.js';
 import { selectKnapsack } from './select/knapsack.js';
 import { select, type Selection } from './select/select.js';
+import { proveShortening, shorten } from './shorten.js';
+import { combineReports } from './verify/combine.js';
 import type { VerifyReport } from './verify/report.js';
 import { verify } from './verify/verify.js';
 
@@ -47,20 +50,31 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
     return result;
   };
   checkSource(options);
-  const analysis = await analyze(model, options);
-  Object.assign(milliseconds, analysis.timings);
+  const dense = await analyze(model, options);
+  Object.assign(milliseconds, dense.timings);
+  const shortening = await timed('depth', () => shorten(dense, options));
+  const analysis = shortening?.analysis ?? dense;
 
-  const { choice, latency } = await timed('select', () => choosePlan(analysis, options));
-  const reconstruction = options.reconstruct
-    ? await timed('reconstruct', () => reconstructed(analysis, choice.plan, options))
-    : undefined;
+  const { choice, latency } = await timed('select', () => choosePlan(analysis, dense.cost, options));
+  const isSliced = choice.plan.kept.size > 0;
+  const reconstruction =
+    options.reconstruct && isSliced
+      ? await timed('reconstruct', () => reconstructed(analysis, choice.plan, options))
+      : undefined;
   const source = reconstruction?.source ?? { analysis, plan: choice.plan };
   const rewritten = await timed('rewrite', () => rewrite(source, options));
   const level = options.verify ?? 'outputs';
   const proof =
     level === 'none'
       ? undefined
-      : await timed('verify', () => prove(source, rewritten.model, level, options));
+      : await timed('verify', async () => {
+          const slicing = () => prove(source, rewritten.model, level, options);
+          if (!shortening) return slicing();
+          const shortened = isSliced ? analysis.model : rewritten.model;
+          const settings = { level, data: options.verifyData, ...proofSettings(options) };
+          const first = passed(await proveShortening(shortening, shortened, settings));
+          return isSliced ? combineReports(first, await slicing()) : first;
+        });
 
   return {
     model: rewritten.model,
@@ -68,12 +82,17 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
     planFile: (sha256) =>
       planToFile(analysis.grouping, choice.plan, {
         sha256,
+        nodes: dense.model.graph.nodes,
+        branches: shortening?.planned ?? [],
         weightsChanged: reconstruction !== undefined,
         addedNodes: rewritten.nodes.added,
-        removedNodes: rewritten.nodes.removed,
+        removedNodes: [...(shortening?.removedNodes ?? []), ...rewritten.nodes.removed],
       }),
     analysis,
-    report: describe(analysis, choice, latency, reconstruction?.report, proof, milliseconds),
+    report: {
+      ...describe(analysis, dense.cost, choice, latency, reconstruction?.report, proof, milliseconds),
+      depth: shortening?.report,
+    },
   };
 }
 
@@ -90,16 +109,36 @@ interface Choice {
   readonly selection?: Selection;
 }
 
-function checkSource({ ratio, budget, plan }: Options): void {
+function checkSource(options: Options): void {
+  const { ratio, budget, plan, depth } = options;
   const given = [ratio, budget, plan].filter((source) => source !== undefined).length;
-  if (given !== 1) throw new PruneError('invalid-option', 'give exactly one of ratio, budget and plan');
+  if (given > 1 || (given === 0 && depth === undefined))
+    throw new PruneError('invalid-option', 'give exactly one of ratio, budget and plan');
+  if (depth !== undefined && needsMeasurement(options))
+    throw new PruneError(
+      'invalid-option',
+      `depth can't be chosen together with ${budget?.latency === undefined ? 'round to auto' : 'a budget of latency'}; remove the branches first, then prune what was written`,
+    );
 }
 
-/** By measurement where the options ask for it. */
+/**
+ * By measurement where the options ask for it; nothing if they are about depth alone.
+ * @param dense costs that budgets are shares of
+ */
 async function choosePlan(
   analysis: Analysis,
+  dense: CostModel,
   options: Options,
 ): Promise<{ choice: Choice; latency?: LatencyOutcome }> {
+  const { ratio, budget, plan } = options;
+  const isWhole = ratio === undefined && budget === undefined && plan === undefined;
+  if (isWhole) return { choice: { plan: { kept: new Map() }, notes: new Map() } };
+  if (analysis.cost !== dense) {
+    const cost = relativeTo(dense, analysis.cost);
+    const selection = budget && selectWhole(cost, budget);
+    if (selection) return { choice: { plan: selection.plan, notes: new Map(), selection } };
+    return { choice: await choose({ ...analysis, cost }, options) };
+  }
   if (!needsMeasurement(options)) return { choice: await choose(analysis, options) };
   return chooseMeasured(analysis, options, {
     choose,
@@ -115,6 +154,19 @@ async function choosePlan(
       return { ...choice, plan, notes, ...(selection && { selection }) };
     },
   });
+}
+
+/** Every channel, where that already is within the budget; else undefined. */
+function selectWhole(cost: CostModel, budget: BudgetOption): Selection | undefined {
+  const limits = limitsOf(budget, cost);
+  const whole: Count = ({ size }) => size;
+  if (!meets(cost, limits, whole)) return undefined;
+  const budgets = limits.map((limit) => ({
+    ...limit,
+    reached: costOf(cost, limit.measure, whole),
+    nextAbove: undefined,
+  }));
+  return { plan: { kept: new Map() }, groups: [], ratio: 0, budgets };
 }
 
 async function choose(analysis: Analysis, options: Options): Promise<Choice> {
@@ -222,22 +274,36 @@ async function prove(
   { analysis, plan, model = analysis.model }: Source,
   pruned: Model,
   level: Exclude<VerifyLevel, 'none'>,
-  { seed = 0, signal, verifyData, onProgress }: Options,
+  options: Options,
 ): Promise<VerifyReport> {
   const { axes, shapes, runtime } = analysis;
-  const report = await verify({
-    analysis: axes,
-    masks: keptMasks(plan),
-    dense: model,
-    pruned,
-    shapes,
-    level,
-    runtime,
+  const { verifyData } = options;
+  return passed(
+    await verify({
+      analysis: axes,
+      masks: keptMasks(plan),
+      dense: model,
+      pruned,
+      shapes,
+      level,
+      runtime,
+      feeds: verifyData && (await firstFeeds(verifyData)),
+      ...proofSettings(options),
+    }),
+  );
+}
+
+function proofSettings({ seed = 0, signal, onProgress }: Options) {
+  return {
     seed,
-    feeds: verifyData && (await firstFeeds(verifyData)),
     signal,
-    onProgress: (done, total, detail) => onProgress?.({ phase: 'verify', done, total, detail }),
-  });
+    onProgress: (done: number, total: number, detail: string): void =>
+      onProgress?.({ phase: 'verify', done, total, detail }),
+  };
+}
+
+/** @throws PruneError `verification` */
+function passed(report: VerifyReport): VerifyReport {
   if (report.passed) return report;
   throw new PruneError(
     'verification',
@@ -247,15 +313,16 @@ async function prove(
 
 function describe(
   { grouping, cost, shapes }: Analysis,
+  dense: CostModel,
   { plan, notes, selection }: Choice,
   latency: LatencyOutcome | undefined,
   reconstruction: ReconstructionReport | undefined,
   verification: VerifyReport | undefined,
   timings: Readonly<Record<string, number>>,
-): PruneReport {
+): Omit<PruneReport, 'depth'> {
   const count = keptCount(plan);
   const change = (measure: 'macs' | 'parameters' | 'bytes'): Change => ({
-    dense: cost[measure](),
+    dense: dense[measure](),
     pruned: cost[measure](count),
   });
   return {

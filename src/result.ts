@@ -1,5 +1,7 @@
 import type { Analysis } from './analyze.js';
 import type { Coverage, Hindrance } from './cost/coverage.js';
+import type { DepthUnit } from './depth/blocks.js';
+import type { Lookalike } from './depth/branches.js';
 import type { Model } from './onnx/model.js';
 import type { PlanFile } from './plan/file.js';
 import type { Plan } from './plan/plan.js';
@@ -23,6 +25,34 @@ export interface GroupOutcome {
   readonly kept: number;
   /** Why it was left whole or lost less than asked for; undefined if neither. */
   readonly note: string | undefined;
+}
+
+/** A residual branch and what became of it. */
+export interface BranchOutcome {
+  readonly id: string;
+  /** Of the node that adds it. */
+  readonly name: string;
+  /** What the model costs less without it. */
+  readonly macs: number;
+  readonly parameters: number;
+  /** Number of the block it goes with; undefined where it was not up for removal, or a plan said what goes. */
+  readonly block: number | undefined;
+  /** Of its block, lowest first; undefined where `block` is. */
+  readonly score: number | undefined;
+  readonly removed: boolean;
+}
+
+export interface DepthReport {
+  /** What was removed at once; undefined, as the next two, where a plan said what goes. */
+  readonly unit: DepthUnit | undefined;
+  /** What the scores are: `similarity` (1 − cosine) or the name of a loss (by how much it rose). */
+  readonly measure: string | undefined;
+  /** What they were measured on. */
+  readonly data: string | undefined;
+  /** In graph order. */
+  readonly branches: readonly BranchOutcome[];
+  /** Sums that look like the end of a branch. */
+  readonly refused: readonly Lookalike[];
 }
 
 /** How near the layers came to the dense model's. */
@@ -60,6 +90,8 @@ export interface LatencyOutcome {
 
 /** What `prune` did, without the model: JSON-ready. */
 export interface PruneReport {
+  /** Undefined where no residual branch was to be removed. */
+  readonly depth: DepthReport | undefined;
   readonly groups: readonly GroupOutcome[];
   readonly macs: Change;
   readonly parameters: Change;
@@ -84,9 +116,11 @@ export interface PruneReport {
 
 export interface PruneResult {
   readonly model: Model;
+  /** Over the groups of `analysis`. */
   readonly plan: Plan;
   /** The plan in the public file format, ready for JSON; `sha256` (hexadecimal) is that of the dense model's file. */
   planFile(sha256: string): PlanFile;
+  /** Of the model that lost channels: the dense one, or that without the removed residual branches. */
   readonly analysis: Analysis;
   readonly report: PruneReport;
 }

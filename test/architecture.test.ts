@@ -29,6 +29,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   criteria: ['groups', 'random'],
   select: ['plan', 'cost'],
   evaluate: ['runtime', 'data'],
+  depth: ['cost', 'rewrite', 'gradients', 'data', 'runtime'],
   verify: ['rewrite', 'runtime', 'data'],
   bench: ['runtime'],
   latency: ['cost', 'bench'],
@@ -38,7 +39,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 const contracts = ['options', 'result'];
 
 /** Files that put rooms together, from the inside out. */
-const assembly = ['admission', 'analyze', 'inspect', 'importance', 'measured', 'prune', 'api', 'index'];
+const assembly = ['admission', 'analyze', 'inspect', 'importance', 'measured', 'shorten', 'prune', 'api', 'index'];
 
 /** The only files that may import `node:*` or native modules; folders end in a slash. */
 const edges = ['files/', 'cli/', 'runtime/node.ts', 'data/files.ts', 'data/images.ts', 'api.ts'];

@@ -114,6 +114,24 @@ export const pruneFlags = {
     help: 'repeat the selection of a plan file',
     value: jsonFile,
   },
+  depth: {
+    flags: '--depth <share>',
+    group: target,
+    help: 'share of the residual branches to remove first, between 0 and 1; alone, or with --ratio or --budget for the channels that are left; needs --data',
+    value: ratio,
+  },
+  depthScore: {
+    flags: '--depth-score <name>',
+    group: ranking,
+    help: 'which branches go: loss (those without which it rises least, measured anew after each) or similarity (those that change the stream least, in one pass) (default: loss)',
+    value: choice('similarity', 'loss'),
+  },
+  depthUnit: {
+    flags: '--depth-unit <unit>',
+    group: choiceOfGroups,
+    help: 'whether residual branches go one by one (branch) or in the sequence that repeats, e.g. attention with MLP (block) (default: branch)',
+    value: choice('branch', 'block'),
+  },
   ratios: {
     flags: '--group <glob=share>',
     group: target,
@@ -228,7 +246,7 @@ export const pruneFlags = {
   loss: {
     flags: '--loss <name>',
     group: ranking,
-    help: `what gradients are taken of: ${lossNames.join(', ')} (default: cross-entropy with labels, else pseudo-labels)`,
+    help: `what gradients are taken of, and what --depth-score loss measures: ${lossNames.join(', ')} (default: cross-entropy with labels, else pseudo-labels, or kl for depth)`,
     value: choice(...lossNames),
   },
   steps: {

@@ -4,6 +4,7 @@ import type { Progress } from '../options.js';
 const labels: Readonly<Record<Progress['phase'], string>> = {
   shapes: 'inferring shapes',
   axes: 'relating axes',
+  depth: 'scoring residual branches',
   score: 'scoring channels',
   select: 'selecting channels',
   reconstruct: 'reconstructing layers',

@@ -99,6 +99,17 @@ export function costModel(grouping: Grouping, shapeOf: ValueFacts['shapeOf']): C
   };
 }
 
+/** Costs of a model that was made from another one: without a count, those of the other. */
+export function relativeTo(dense: CostModel, cost: CostModel): CostModel {
+  const whole: Count = ({ size }) => size;
+  const of = (measure: Measure) => (count?: Count) => (count ? cost[measure](count) : dense[measure]());
+  return {
+    ...cost,
+    ...{ macs: of('macs'), parameters: of('parameters'), bytes: of('bytes'), weights: of('weights') },
+    byNode: (count = whole) => cost.byNode(count),
+  };
+}
+
 function priceNodes(
   { analysis }: Grouping,
   shapeOf: ValueFacts['shapeOf'],

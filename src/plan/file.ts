@@ -1,6 +1,7 @@
 import { keepMask, isTouched } from '../axes/project.js';
 import { showAxis } from '../axes/show.js';
 import { PruneError } from '../errors.js';
+import type { Node } from '../onnx/model.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import { keptMasks, type Plan } from './plan.js';
 
@@ -8,12 +9,22 @@ import { keptMasks, type Plan } from './plan.js';
 export interface PlanFile {
   readonly version: 1;
   readonly model: { readonly sha256: string };
+  /** Residual branches that are removed first; absent if there are none. */
+  readonly branches?: readonly PlannedBranch[];
+  /** Of the model without those branches. */
   readonly factors: readonly PlannedFactor[];
   /** Keyed by use, since uses of a vector that the dense file shares get copies of their own. */
   readonly tensors: readonly PlannedTensor[];
   /** Whether weights were also changed, not only sliced. */
   readonly weightsChanged: boolean;
   readonly nodes: { readonly added: readonly string[]; readonly removed: readonly string[] };
+}
+
+/** An input of an Add or a Sum of the dense file. */
+export interface PlannedBranch {
+  /** Name of the node, or its index where the name is empty or not unique. */
+  readonly node: string | number;
+  readonly input: number;
 }
 
 export interface PlannedFactor {
@@ -41,6 +52,9 @@ export interface PlannedTensor {
 export interface PlanFileDetails {
   /** Of the dense model's file, in hexadecimal. */
   readonly sha256: string;
+  /** The nodes of the file, where the plan is for a model without some of its branches. */
+  readonly nodes?: readonly Node[];
+  readonly branches?: readonly PlannedBranch[];
   readonly weightsChanged?: boolean;
   readonly addedNodes?: readonly string[];
   readonly removedNodes?: readonly string[];
@@ -48,16 +62,18 @@ export interface PlanFileDetails {
 
 /** A plan as a file, ready for `JSON.stringify`. */
 export function planToFile(grouping: Grouping, plan: Plan, details: PlanFileDetails): PlanFile {
-  const { sha256, weightsChanged = false, addedNodes = [], removedNodes = [] } = details;
+  const { sha256, branches = [], weightsChanged = false, addedNodes = [], removedNodes = [] } = details;
+  const { nodes = grouping.analysis.model.graph.nodes } = details;
   return {
     version: 1,
     model: { sha256 },
+    ...(branches.length > 0 && { branches }),
     factors: grouping.groups.flatMap((group) => {
       const kept = plan.kept.get(group);
       if (!kept) return [];
       return [{ id: group.id, size: group.size, kept: [...kept], notation: notationOf(grouping, group) }];
     }),
-    tensors: plannedTensors(grouping, plan),
+    tensors: plannedTensors(grouping, plan, nodes),
     weightsChanged,
     nodes: { added: addedNodes, removed: removedNodes },
   };
@@ -71,18 +87,25 @@ function notationOf({ analysis, byFactor }: Grouping, { name, members }: Pruning
   return `${name}: ${shown.join(' ')}`;
 }
 
-function plannedTensors({ analysis }: Grouping, plan: Plan): PlannedTensor[] {
+/** What a plan file calls each of the nodes: the name, or the index where that is empty or not unique. */
+export function nodeKeys(nodes: readonly Node[]): (string | number)[] {
+  const uses = new Map<string, number>();
+  for (const { name } of nodes) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return nodes.map(({ name }, index) => (name !== '' && uses.get(name) === 1 ? name : index));
+}
+
+/** @param nodes of the file, of which those of the analysed model are some */
+function plannedTensors({ analysis }: Grouping, plan: Plan, nodes: readonly Node[]): PlannedTensor[] {
   const { system, parameters, model } = analysis;
   const masks = keptMasks(plan);
-  const nameUses = new Map<string, number>();
-  for (const { name } of model.graph.nodes) nameUses.set(name, (nameUses.get(name) ?? 0) + 1);
+  const keys = nodeKeys(nodes);
+  const keyOf = new Map(nodes.flatMap(({ outputs }, index) => outputs.map((name) => [name, keys[index]!])));
   return parameters.flatMap(({ node, input, source, axes }) => {
     const touched = axes.flatMap((axis, i): [string, number[]][] =>
       isTouched(system, axis, masks) ? [[String(i), positions(keepMask(system, axis, masks))]] : [],
     );
     if (touched.length === 0) return [];
-    const { name } = model.graph.nodes[node]!;
-    const key = name !== '' && nameUses.get(name) === 1 ? name : node;
+    const key = keyOf.get(model.graph.nodes[node]!.outputs.find(Boolean) ?? '') ?? node;
     return [{ graph: '', node: key, input, initializer: source.name, axes: Object.fromEntries(touched) }];
   });
 }
@@ -129,6 +152,23 @@ export function planFromFile(json: unknown, grouping: Grouping, sha256?: string)
     return list && list.length < group.size ? [[group, list]] : [];
   });
   return { kept: new Map(entries) };
+}
+
+/**
+ * The residual branches that a plan file lists; none where there is no file.
+ * @throws PruneError `invalid-option` naming the key that is wrong.
+ */
+export function plannedBranches(json: unknown): readonly PlannedBranch[] {
+  if (json === undefined) return [];
+  const { branches = [] } = record(json, 'plan');
+  if (!Array.isArray(branches)) return fail('branches', show(branches), 'give a list');
+  return (branches as unknown[]).map((entry, i) => {
+    const { node, input } = record(entry, `branches[${i}]`);
+    if (typeof node !== 'string' && !Number.isInteger(node))
+      fail(`branches[${i}].node`, show(node), 'name a node, or give its index');
+    if (!Number.isInteger(input)) fail(`branches[${i}].input`, show(input), 'give the number of an input');
+    return { node: node as string | number, input: input as number };
+  });
 }
 
 function indices(value: unknown, key: string, size: number): Int32Array {

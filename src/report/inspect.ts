@@ -31,12 +31,30 @@ export function inspectionText(inspection: Inspection, title: string): string {
   const table = rows.length
     ? ['', ...alignLast(alignColumns, [['group', 'size', 'parameters', 'MACs', 'tensors', 'kind'], ...rows])]
     : [];
+  const residual = branchLines(inspection);
   const blocked = hindrances.length
     ? ['', 'held back (parameters, where, why, remedy):'].concat(
         hindranceLines(hindrances, reasons).map((line) => `  ${line}`),
       )
     : [];
-  return [...head, ...table, ...blocked, ''].join('\n');
+  return [...head, ...table, ...residual, ...blocked, ''].join('\n');
+}
+
+/** Branches by block, with the first reasons why others are none. */
+function branchLines({ branches, refused }: Inspection): string[] {
+  const rows = branches.map(({ id, node, block, parameters, macs }) => [
+    `${id} ${node}`,
+    String(block),
+    formatCount(parameters),
+    formatCount(macs),
+  ]);
+  const lines = rows.length
+    ? ['', ...alignColumns([['residual branch', 'block', 'parameters', 'MACs'], ...rows])]
+    : [];
+  if (refused.length > 0) lines.push('', 'no residual branches (where, why):');
+  for (const { name, why } of refused.slice(0, reasons)) lines.push(`  ${name}: ${why}`);
+  const rest = refused.length - reasons;
+  return rest > 0 ? [...lines, `  and ${rest} more; see --json`] : lines;
 }
 
 /** `99.6 % of parameters, 99.9 % of MACs`, with the part that needs `--residual-stream` told apart. */

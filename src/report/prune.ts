@@ -1,6 +1,13 @@
 import type { BenchResult } from '../bench/result.js';
 import type { EvaluateResult } from '../evaluate/evaluate.js';
-import type { Change, GroupOutcome, LatencyOutcome, PruneReport, ReconstructionReport } from '../result.js';
+import type {
+  Change,
+  DepthReport,
+  GroupOutcome,
+  LatencyOutcome,
+  PruneReport,
+  ReconstructionReport,
+} from '../result.js';
 import type { BudgetOutcome } from '../select/budget.js';
 import type { KnapsackOutcome } from '../select/select.js';
 import type { VerifyReport } from '../verify/report.js';
@@ -39,6 +46,7 @@ const listed = 3;
 export function pruneText(outcome: PruneOutcome): string {
   const { report } = outcome;
   const facts: [string, string][] = [
+    ...(report.depth ? ([['depth', depthText(report.depth)]] as [string, string][]) : []),
     ['groups', groupsText(report.groups)],
     ['coverage', coverageText(report.coverage)],
     ...report.budgets.map((budget): [string, string] => ['budget', budgetText(budget)]),
@@ -144,6 +152,14 @@ export function latencyText(outcome: LatencyOutcome): string {
 export function knapsackText({ solver, retained, bound, gap }: KnapsackOutcome): string {
   const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
   return `${solver} keeps ${percent(retained)} of the importance; no plan keeps more than ${percent(bound)} (gap ${percent(gap)})`;
+}
+
+/** One line: how many residual branches are gone, by what measure, and which. */
+export function depthText({ branches, measure, unit, data }: DepthReport): string {
+  const removed = branches.filter((branch) => branch.removed).map(({ name }) => name);
+  const more = removed.length > listed ? ` and ${removed.length - listed} more` : '';
+  const by = measure === undefined ? '' : ` by ${measure}${unit === 'block' ? ' of blocks' : ''} on ${data}`;
+  return `${removed.length} of ${branches.length} residual branches removed${by}: ${removed.slice(0, listed).join(', ')}${more}`;
 }
 
 function groupsText(groups: readonly GroupOutcome[]): string {

@@ -244,8 +244,8 @@ function checkTarget(options: Given<PruneSettings>, command: Given<CommandOption
   const given = targets
     .filter((name) => options[name] !== undefined)
     .map((name) => pruneFlags[name].flags.split(' ')[0]);
-  if (given.length === 0)
-    throw new PruneError('invalid-option', 'no target; give --ratio, --budget or --from-plan');
+  if (given.length === 0 && options.depth === undefined)
+    throw new PruneError('invalid-option', 'no target; give --ratio, --budget, --depth or --from-plan');
   if (given.length > 1)
     throw new PruneError('invalid-option', `${given.join(' and ')} exclude each other; give one`);
   if (command.output === undefined && !command.dryRun)

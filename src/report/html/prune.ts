@@ -2,7 +2,15 @@ import type { GroupSummary } from '../../inspect.js';
 import { hindranceLines } from '../advice.js';
 import { coverageText } from '../inspect.js';
 import { formatMilliseconds } from '../numbers.js';
-import { budgetText, costRows, knapsackText, latencyText, proofText, type PruneOutcome } from '../prune.js';
+import {
+  budgetText,
+  costRows,
+  depthText,
+  knapsackText,
+  latencyText,
+  proofText,
+  type PruneOutcome,
+} from '../prune.js';
 import { costChart, groupsChart, latencyChart } from './charts.js';
 import { couplingChart } from './coupling.js';
 import { escape, htmlPage, htmlTable, type Section } from './page.js';
@@ -67,6 +75,7 @@ function factsOf({ report, written }: PruneOutcome): string {
   const state = report.verification ? (report.verification.passed ? 'passed' : 'failed') : '';
   const lines = [
     `<p>Proof: <span class="${state}">${escape(proof)}</span></p>`,
+    ...(report.depth ? [`<p>Depth: ${escape(depthText(report.depth))}</p>`] : []),
     `<p>Coverage: ${escape(coverageText(report.coverage))}</p>`,
     ...report.budgets.map((budget) => `<p>Budget: ${escape(budgetText(budget))}</p>`),
     ...(report.latency ? [`<p>Latency: ${escape(latencyText(report.latency))}</p>`] : []),

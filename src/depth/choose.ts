@@ -1,0 +1,96 @@
+import type { Grouping } from '../groups/group.js';
+import { PruneError } from '../errors.js';
+import type { Branch } from './branches.js';
+import type { Block } from './blocks.js';
+import { DepthLoss, type DepthLossOptions } from './loss.js';
+import { similarityScores } from './similarity.js';
+
+/**
+ * What a block is judged by: how little it changes the stream (`similarity`: one pass, ShortGPT), or how little the
+ * loss rises without it, measured anew after each removal (`loss`: SLEB, Song et al., 2024; BlockPruner, Zhong et al.,
+ * 2024).
+ */
+export type DepthScore = 'similarity' | 'loss';
+
+export const depthScores: readonly DepthScore[] = ['similarity', 'loss'];
+
+export interface ScoredBlock {
+  readonly block: Block;
+  /** 1 − cosine, or by how much the loss rose without it, when that was last measured. Lowest goes first. */
+  readonly score: number;
+  readonly removed: boolean;
+}
+
+export interface DepthChoice {
+  readonly blocks: readonly ScoredBlock[];
+  /** What was measured: `similarity` or the name of a loss. */
+  readonly measure: string;
+}
+
+export interface ChooseOptions extends DepthLossOptions {
+  /** Share of the blocks to remove, in [0, 1): rounded to whole blocks, of which one stays. */
+  readonly share: number;
+  readonly score: DepthScore;
+}
+
+/**
+ * Chooses the blocks to remove. Equal scores go in graph order.
+ * @throws PruneError `invalid-option`, `nothing-to-prune` where the share is less than half a block.
+ */
+export async function chooseBlocks(
+  grouping: Grouping,
+  blocks: readonly Block[],
+  dtypeOf: ConstructorParameters<typeof DepthLoss>[2],
+  options: ChooseOptions,
+): Promise<DepthChoice> {
+  const { share, score } = options;
+  const count = Math.min(blocks.length - 1, Math.round(share * blocks.length));
+  if (count < 1)
+    throw new PruneError(
+      'nothing-to-prune',
+      `a depth of ${share} is less than one of ${blocks.length} residual blocks; remove more, or see prune inspect`,
+    );
+  if (score === 'loss') return byLoss(grouping, blocks, count, dtypeOf, options);
+  const scores = await similarityScores(grouping, blocks, options);
+  const order = blocks.map((_, i) => i).sort((a, b) => scores[a]! - scores[b]! || a - b);
+  const removed = new Set(order.slice(0, count));
+  return {
+    blocks: blocks.map((block, i) => ({ block, score: scores[i]!, removed: removed.has(i) })),
+    measure: 'similarity',
+  };
+}
+
+async function byLoss(
+  { analysis: { model } }: Grouping,
+  blocks: readonly Block[],
+  count: number,
+  dtypeOf: ConstructorParameters<typeof DepthLoss>[2],
+  options: ChooseOptions,
+): Promise<DepthChoice> {
+  const measured = new DepthLoss(model, blocks.flat(), dtypeOf, options);
+  const scores = new Float64Array(blocks.length);
+  const removed = new Set<number>();
+  const gone = new Set<Branch>();
+  try {
+    while (removed.size < count) {
+      const candidates = blocks.map((_, i) => i).filter((i) => !removed.has(i));
+      const sets = candidates.map((i) => new Set([...gone, ...blocks[i]!]));
+      const [now, ...losses] = await measured.without([gone, ...sets]);
+      candidates.forEach((i, k) => (scores[i] = losses[k]! - now!));
+      const best = candidates.reduce((a, b) => (less(scores[b]!, scores[a]!) ? b : a));
+      removed.add(best);
+      for (const branch of blocks[best]!) gone.add(branch);
+    }
+  } finally {
+    await measured.release();
+  }
+  return {
+    blocks: blocks.map((block, i) => ({ block, score: scores[i]!, removed: removed.has(i) })),
+    measure: measured.loss.name,
+  };
+}
+
+/** A loss that is no number is the worst. */
+function less(a: number, b: number): boolean {
+  return a < b || (Number.isNaN(b) && !Number.isNaN(a));
+}

@@ -1,0 +1,138 @@
+import type { DataSource } from '../data/batch.js';
+import { PruneError, throwIfAborted } from '../errors.js';
+import type { Grouping } from '../groups/group.js';
+import { withAttribute } from '../onnx/attributes.js';
+import { encodeModel } from '../onnx/codec.js';
+import { opsetOf } from '../onnx/domain.js';
+import type { Model, Node } from '../onnx/model.js';
+import type { Tensor } from '../onnx/tensor.js';
+import { integerTensor } from '../onnx/values.js';
+import { makeNode } from '../rewrite/edit.js';
+import { FreshNames } from '../rewrite/names.js';
+import type { Runtime } from '../runtime/runtime.js';
+import type { Block } from './blocks.js';
+
+export interface SimilarityOptions {
+  readonly runtime: Runtime;
+  readonly data: DataSource;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each batch with the examples so far. */
+  readonly onBatch?: ((examples: number) => void) | undefined;
+}
+
+/**
+ * How much each block changes the stream: 1 − the mean cosine between what enters and what leaves it, in [0, 2]; "block
+ * influence", Men et al., "ShortGPT", 2024. The cosine is taken over the channels, and its mean over all positions of
+ * all examples; where no axis is known to hold channels, over everything but the first axis. One pass over the data.
+ * @throws PruneError `invalid-data` where there are no examples.
+ */
+export async function similarityScores(
+  grouping: Grouping,
+  blocks: readonly Block[],
+  { runtime, data, signal, onBatch }: SimilarityOptions,
+): Promise<Float64Array> {
+  const probe = probeModel(grouping, blocks);
+  const sums = new Float64Array(blocks.length);
+  const counts = new Float64Array(blocks.length);
+  const session = await runtime.load(encodeModel(probe.model));
+  let examples = 0;
+  try {
+    for await (const { inputs, size, valid } of data) {
+      throwIfAborted(signal);
+      const feeds = Object.fromEntries(
+        Object.entries(inputs).map(([name, { dtype, data: elements, dims }]) => [
+          name,
+          runtime.tensor(dtype, elements, dims),
+        ]),
+      );
+      const found = await session.run(feeds);
+      probe.outputs.forEach((names, block) => {
+        const [products, before, after] = names.map((name) => found[name]!.data as Float32Array) as [
+          Float32Array,
+          Float32Array,
+          Float32Array,
+        ];
+        // Examples that only fill up a batch come last.
+        const positions = Math.floor((products.length * valid) / size);
+        for (let i = 0; i < positions; i++) sums[block]! += cosine(products[i]!, before[i]!, after[i]!);
+        counts[block]! += positions;
+      });
+      examples += valid;
+      onBatch?.(examples);
+    }
+  } finally {
+    await session.release();
+  }
+  if (examples === 0) throw new PruneError('invalid-data', 'the data has no examples; give at least one');
+  return sums.map((sum, block) => 1 - sum / counts[block]!);
+}
+
+/** Of the mean product and mean squares; a position that is zero before and after didn't change. */
+function cosine(product: number, before: number, after: number): number {
+  if (before === 0 && after === 0) return 1;
+  return before === 0 || after === 0 ? 0 : product / Math.sqrt(before * after);
+}
+
+/** The model with, for each block, the mean products `xy`, `xx` and `yy` over the channels as its only outputs. */
+function probeModel(
+  grouping: Grouping,
+  blocks: readonly Block[],
+): { readonly model: Model; readonly outputs: readonly (readonly string[])[] } {
+  const { model } = grouping.analysis;
+  const { graph } = model;
+  const names = new FreshNames(graph);
+  const nodes: Node[] = [];
+  const constants: Tensor[] = [];
+  const add = (node: Node): string => {
+    nodes.push(node);
+    return node.outputs[0]!;
+  };
+  const mean = (value: string, axes: readonly number[]): string => {
+    const reduce = makeNode('ReduceMean', [value], names.take('depth/mean'));
+    const flat = withAttribute(reduce, 'keepdims', { type: 'int', value: 0n });
+    if (opsetOf(model) < 18)
+      return add(withAttribute(flat, 'axes', { type: 'ints', value: axes.map(BigInt) }));
+    const operand = names.take('depth/axes');
+    constants.push(integerTensor(operand, axes));
+    return add({ ...flat, inputs: [value, operand] });
+  };
+  const asFloat = (value: string): string =>
+    add(
+      withAttribute(makeNode('Cast', [value], names.take('depth/float')), 'to', { type: 'int', value: 1n }),
+    );
+  const outputs = blocks.map((block) => {
+    const { stream } = block[0]!;
+    const axes = channelAxes(grouping, stream);
+    const [x, y] = [asFloat(stream), asFloat(block.at(-1)!.sum)];
+    return [[x, y], [x, x], [y, y]].map((pair) =>
+      mean(add(makeNode('Mul', pair, names.take('depth/product'))), axes),
+    );
+  }); // prettier-ignore
+  return {
+    model: {
+      ...model,
+      graph: {
+        ...graph,
+        nodes: [...graph.nodes, ...nodes],
+        initializers: [...graph.initializers, ...constants],
+        outputs: outputs.flat().map((name) => ({ name, docString: '', type: undefined })),
+      },
+    },
+    outputs,
+  };
+}
+
+/** The axis that most weights have in common with the stream, or all but the first. */
+function channelAxes({ analysis, byFactor }: Grouping, stream: string): readonly number[] {
+  const axes = analysis.axes.get(stream) ?? [];
+  const weights = axes.map((axis) =>
+    Math.max(
+      0,
+      ...analysis.system
+        .leaves(axis)
+        .map((leaf) => byFactor.get(leaf.origin?.factor ?? leaf)?.members.length ?? 0),
+    ),
+  );
+  const most = Math.max(...weights);
+  return most > 0 ? [weights.indexOf(most)] : axes.map((_, axis) => axis).slice(1);
+}

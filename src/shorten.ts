@@ -1,0 +1,199 @@
+import { analyze, type Analysis } from './analyze.js';
+import { savingOf } from './cost/saving.js';
+import { firstFeeds } from './data/feeds.js';
+import type { DataSource } from './data/batch.js';
+import { blocksOf, depthUnits, type Block } from './depth/blocks.js';
+import { findBranches, type Branch, type FoundBranches } from './depth/branches.js';
+import { chooseBlocks, depthScores, type DepthChoice } from './depth/choose.js';
+import { gateBranches, removeBranches } from './depth/remove.js';
+import { PruneError } from './errors.js';
+import type { LossSpec } from './gradients/losses.js';
+import type { Model } from './onnx/model.js';
+import type { AnalyzeOptions, DepthOptions, VerifyLevel } from './options.js';
+import { nodeKeys, plannedBranches, type PlannedBranch } from './plan/file.js';
+import type { BranchOutcome, DepthReport } from './result.js';
+import { variedShapes } from './rewrite/vary.js';
+import type { Runtime } from './runtime/runtime.js';
+import { nameFilter } from './select/names.js';
+import type { VerifyReport } from './verify/report.js';
+import { verify } from './verify/verify.js';
+
+/** A model that lost residual branches, and what it was made from. */
+export interface Shortening {
+  /** Of the dense model. */
+  readonly dense: Analysis;
+  /** Of the model without the branches: what loses channels afterwards. */
+  readonly analysis: Analysis;
+  readonly removed: readonly Branch[];
+  readonly report: DepthReport;
+  /** The branches as a plan file lists them. */
+  readonly planned: readonly PlannedBranch[];
+  /** Labels of the nodes that are gone. */
+  readonly removedNodes: readonly string[];
+}
+
+export interface ShortenOptions extends AnalyzeOptions, DepthOptions {
+  readonly runtime: Runtime;
+  readonly data?: DataSource | undefined;
+  readonly loss?: LossSpec | undefined;
+  readonly ignore?: readonly string[] | undefined;
+  readonly only?: readonly string[] | undefined;
+  /** A plan file's content; its branches are removed, whatever else the options say. */
+  readonly plan?: unknown;
+}
+
+/**
+ * Removes residual branches as the options or a plan ask for; undefined if they ask for none.
+ * @throws PruneError `invalid-option`, `nothing-to-prune`, and what analysing throws.
+ */
+export async function shorten(dense: Analysis, options: ShortenOptions): Promise<Shortening | undefined> {
+  const planned = plannedBranches(options.plan);
+  checkOptions(options, planned.length > 0);
+  if (planned.length === 0 && options.depth === undefined) return undefined;
+  const found = await findAll(dense, options.signal);
+  const removed = planned.length > 0 ? branchesOf(planned, found, dense.model) : undefined;
+  const choice = removed ? undefined : await choose(dense, found, options);
+  const gone = removed ?? choice!.blocks.filter((entry) => entry.removed).flatMap(({ block }) => block);
+  const shortened = removeBranches(dense.model, gone);
+  const keys = nodeKeys(dense.model.graph.nodes);
+  return {
+    dense,
+    analysis: await analyze(shortened.model, options),
+    removed: gone,
+    report: reportOf(dense, found, new Set(gone), choice, options),
+    planned: gone.map(({ node, input }) => ({ node: keys[node]!, input })),
+    removedNodes: shortened.removed.map(({ name, outputs }) => name || outputs[0]!),
+  };
+}
+
+function checkOptions({ depth, depthScore, depthUnit, data, plan }: ShortenOptions, planned: boolean): void {
+  const fail = (message: string): never => {
+    throw new PruneError('invalid-option', message);
+  };
+  if (depth !== undefined && !(depth > 0 && depth < 1))
+    fail(`invalid depth: ${String(depth)}; use a number between 0 and 1`);
+  if (depthScore !== undefined && !depthScores.includes(depthScore))
+    fail(`invalid depth score: ${String(depthScore)}; use one of ${depthScores.join(', ')}`);
+  if (depthUnit !== undefined && !depthUnits.includes(depthUnit))
+    fail(`invalid depth unit: ${String(depthUnit)}; use one of ${depthUnits.join(', ')}`);
+  if (depth !== undefined && plan !== undefined)
+    fail(`depth and a plan exclude each other${planned ? ', which lists its own branches' : ''}; give one`);
+  if (depth !== undefined && !data)
+    fail('residual branches are scored on data; give data (random data tells at least how much they add)');
+}
+
+/** At a second size of the symbolic dims too: what broadcasts may only show there. */
+async function findAll(
+  { model, cost, shapes, runtime }: Analysis,
+  signal?: AbortSignal,
+): Promise<FoundBranches> {
+  const varied = await variedShapes(model, shapes, runtime, signal);
+  const sizes = varied ? [shapes, varied] : [shapes];
+  return findBranches({
+    model,
+    cost,
+    dtypeOf: (value) => shapes.dtypeOf(value),
+    shapes: sizes.map((at) => (value: string) => at.of(value)),
+  });
+}
+
+function branchesOf(planned: readonly PlannedBranch[], { branches }: FoundBranches, model: Model): Branch[] {
+  const keys = nodeKeys(model.graph.nodes);
+  return planned.map(({ node, input }) => {
+    const found = branches.find((branch) => keys[branch.node] === node && branch.input === input);
+    if (found) return found;
+    throw new PruneError(
+      'invalid-option',
+      `invalid plan: input ${input} of '${node}' is no residual branch of this model; use the plan's own model`,
+    );
+  });
+}
+
+async function choose(dense: Analysis, found: FoundBranches, options: ShortenOptions): Promise<DepthChoice> {
+  const { grouping, shapes, runtime } = dense;
+  const { depth, depthScore = 'loss', depthUnit = 'branch', data, loss, signal, onProgress } = options;
+  const candidates = eligible(dense.model, found.branches, options);
+  if (candidates.length === 0)
+    throw new PruneError('nothing-to-prune', `no residual branch can be removed; ${reasonFor(found)}`);
+  const blocks = blocksOf(candidates, depthUnit);
+  return chooseBlocks(grouping, blocks, (value) => shapes.dtypeOf(value), {
+    ...{ share: depth!, score: depthScore, runtime, data: data!, loss, signal },
+    onBatch: (done) =>
+      onProgress?.({ phase: 'depth', done, total: data!.count ?? done, detail: 'examples' }),
+  });
+}
+
+/** Those that touch nothing that is ignored, and something that is asked for. */
+function eligible(
+  { graph }: Model,
+  branches: readonly Branch[],
+  { ignore = [], only = [] }: ShortenOptions,
+): Branch[] {
+  const [isIgnored, isIncluded] = [nameFilter(ignore), nameFilter(only)];
+  return branches.filter((branch) => {
+    const nodes = [branch.node, ...branch.nodes].map((index) => graph.nodes[index]!);
+    const names = nodes.flatMap(({ name, inputs }) => [name, ...inputs]).filter(Boolean);
+    return !names.some(isIgnored) && (only.length === 0 || names.some(isIncluded));
+  });
+}
+
+function reasonFor({ branches, refused }: FoundBranches): string {
+  if (branches.length > 0) return 'the filters leave none; relax ignore and only';
+  const [first] = refused;
+  return first ? `'${first.name}': ${first.why}` : 'no sum adds what is computed from its other input';
+}
+
+function reportOf(
+  { grouping, cost }: Analysis,
+  { branches, refused }: FoundBranches,
+  gone: ReadonlySet<Branch>,
+  choice: DepthChoice | undefined,
+  { depthUnit = 'branch', data }: ShortenOptions,
+): DepthReport {
+  const blockOf = new Map<Branch, { readonly number: number; readonly block: Block; readonly score: number }>();
+  choice?.blocks.forEach(({ block, score }, number) => {
+    for (const branch of block) blockOf.set(branch, { number, block, score });
+  });
+  return {
+    unit: choice && depthUnit,
+    measure: choice?.measure,
+    data: choice && data?.description,
+    branches: branches.map((branch): BranchOutcome => {
+      const { number, score } = blockOf.get(branch) ?? {};
+      const { id, name, goes } = branch;
+      const { macs, parameters } = savingOf(grouping, cost, new Set(goes));
+      return { id, name, macs, parameters, block: number, score, removed: gone.has(branch) };
+    }),
+    refused,
+  };
+}
+
+/**
+ * Proves that a model computes what the dense one does with the removed branches multiplied by zero.
+ * @param shortened the model without them, and nothing else changed
+ */
+export async function proveShortening(
+  { dense, removed }: Shortening,
+  shortened: Model,
+  options: {
+    readonly level: Exclude<VerifyLevel, 'none'>;
+    readonly seed: number;
+    readonly data?: DataSource | undefined;
+    readonly signal?: AbortSignal | undefined;
+    readonly onProgress?: ((done: number, total: number, detail: string) => void) | undefined;
+  },
+): Promise<VerifyReport> {
+  const { model, axes, shapes, runtime } = dense;
+  const { level, seed, data, signal, onProgress } = options;
+  const report = await verify({
+    analysis: axes,
+    masks: new Map(),
+    dense: gateBranches(model, removed, (value) => shapes.dtypeOf(value)),
+    pruned: shortened,
+    feeds: data && (await firstFeeds(data)),
+    ...{ shapes, runtime, level, seed, signal, onProgress },
+  });
+  if (!report.passed || level === 'shapes' || report.compared > 0) return report;
+  const message = 'no float value behind the removed branches could be compared; there is no proof';
+  return { ...report, passed: false, failure: { kind: 'value', value: '', node: '', op: '', message } };
+}

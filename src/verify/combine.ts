@@ -1,0 +1,20 @@
+import type { VerifyReport } from './report.js';
+
+/** Proofs of one step after another as one: it fails where the first of them does. */
+export function combineReports(first: VerifyReport, ...others: readonly VerifyReport[]): VerifyReport {
+  return others.reduce((all, next) => {
+    const worse = next.maxError > all.maxError ? next : all;
+    return {
+      passed: all.passed && next.passed,
+      level: all.level,
+      failure: all.failure ?? next.failure,
+      runs: [...all.runs, ...next.runs],
+      compared: all.compared + next.compared,
+      maxError: worse.maxError,
+      worst: worse.worst ?? all.worst ?? next.worst,
+      dead: [...new Set([...all.dead, ...next.dead])],
+      skipped: [...all.skipped, ...next.skipped],
+      milliseconds: all.milliseconds + next.milliseconds,
+    };
+  }, first);
+}
