@@ -193,7 +193,10 @@ export async function verify(
     feeds: source && (await firstFeeds(source)),
   });
   if (!shortening) return slicing;
-  return combineReports(slicing, await proveShortening(shortening, model, { ...common, level, data: source }));
+  return combineReports(
+    slicing,
+    await proveShortening(shortening, model, { ...common, level, data: source }),
+  );
 }
 
 /**

@@ -60,9 +60,9 @@ export interface DepthOptions {
    */
   readonly depth?: number | undefined;
   /**
-   * `loss`: how much the loss rises without a branch, measured anew after each removal; cross-entropy with labels, else
-   * the divergence from the dense model's outputs, or `loss`. `similarity`: how little it changes the stream, in one
-   * pass. Default `loss`.
+   * `loss`: how much the loss rises without a branch, measured anew after each removal: the divergence from the dense
+   * model's outputs (KL), which needs no labels, or `loss`. `similarity`: how little it changes the stream, in one pass.
+   * Default `loss`.
    */
   readonly depthScore?: DepthScore | undefined;
   /** Whether branches go one by one, or in `block`s: the shortest sequence of them that repeats. Default `branch`. */
@@ -94,7 +94,10 @@ export interface PruneOptions extends AnalyzeOptions, SelectionOptions, DepthOpt
    * Default false (the command line reconstructs when it is given data).
    */
   readonly reconstruct?: boolean | ReconstructOptions | undefined;
-  /** What criteria with gradients differentiate, on `data`. Default: cross-entropy with labels, else with the model's own decisions. */
+  /**
+   * What criteria with gradients differentiate, on `data`. Default: cross-entropy with labels, else with the model's own
+   * decisions. Also what `depthScore: 'loss'` measures, with a default of its own.
+   */
   readonly loss?: LossSpec | undefined;
   /** Remove in this many steps, scores taken anew after each. Default 1. */
   readonly steps?: number | undefined;

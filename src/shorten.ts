@@ -1,4 +1,5 @@
 import { analyze, type Analysis } from './analyze.js';
+import { nodeLabel } from './axes/couple.js';
 import { savingOf } from './cost/saving.js';
 import { firstFeeds } from './data/feeds.js';
 import type { DataSource } from './data/batch.js';
@@ -112,27 +113,28 @@ function branchesOf(planned: readonly PlannedBranch[], { branches }: FoundBranch
 async function choose(dense: Analysis, found: FoundBranches, options: ShortenOptions): Promise<DepthChoice> {
   const { grouping, shapes, runtime } = dense;
   const { depth, depthScore = 'loss', depthUnit = 'branch', data, loss, signal, onProgress } = options;
-  const candidates = eligible(dense.model, found.branches, options);
-  if (candidates.length === 0)
+  const blocks = eligible(dense.model, blocksOf(found.branches, depthUnit), options);
+  if (blocks.length === 0)
     throw new PruneError('nothing-to-prune', `no residual branch can be removed; ${reasonFor(found)}`);
-  const blocks = blocksOf(candidates, depthUnit);
   return chooseBlocks(grouping, blocks, (value) => shapes.dtypeOf(value), {
     ...{ share: depth!, score: depthScore, runtime, data: data!, loss, signal },
-    onBatch: (done) =>
-      onProgress?.({ phase: 'depth', done, total: data!.count ?? done, detail: 'examples' }),
+    onBatch: (done) => onProgress?.({ phase: 'depth', done, total: data!.count ?? done, detail: 'examples' }),
   });
 }
 
 /** Those that touch nothing that is ignored, and something that is asked for. */
 function eligible(
   { graph }: Model,
-  branches: readonly Branch[],
+  blocks: readonly Block[],
   { ignore = [], only = [] }: ShortenOptions,
-): Branch[] {
+): readonly Block[] {
   const [isIgnored, isIncluded] = [nameFilter(ignore), nameFilter(only)];
-  return branches.filter((branch) => {
-    const nodes = [branch.node, ...branch.nodes].map((index) => graph.nodes[index]!);
-    const names = nodes.flatMap(({ name, inputs }) => [name, ...inputs]).filter(Boolean);
+  return blocks.filter((block) => {
+    const nodes = block.flatMap(({ node, nodes }) => [node, ...nodes]);
+    const names = nodes.flatMap((index) => [
+      nodeLabel(graph.nodes[index]!, index),
+      ...graph.nodes[index]!.inputs.filter(Boolean),
+    ]);
     return !names.some(isIgnored) && (only.length === 0 || names.some(isIncluded));
   });
 }
@@ -150,7 +152,10 @@ function reportOf(
   choice: DepthChoice | undefined,
   { depthUnit = 'branch', data }: ShortenOptions,
 ): DepthReport {
-  const blockOf = new Map<Branch, { readonly number: number; readonly block: Block; readonly score: number }>();
+  const blockOf = new Map<
+    Branch,
+    { readonly number: number; readonly block: Block; readonly score: number }
+  >();
   choice?.blocks.forEach(({ block, score }, number) => {
     for (const branch of block) blockOf.set(branch, { number, block, score });
   });

@@ -246,7 +246,7 @@ export const pruneFlags = {
   loss: {
     flags: '--loss <name>',
     group: ranking,
-    help: `what gradients are taken of, and what --depth-score loss measures: ${lossNames.join(', ')} (default: cross-entropy with labels, else pseudo-labels, or kl for depth)`,
+    help: `what gradients are taken of, and what --depth-score loss measures: ${lossNames.join(', ')} (default: cross-entropy with labels, else pseudo-labels; for depth kl, from the dense model's outputs)`,
     value: choice(...lossNames),
   },
   steps: {

@@ -17,7 +17,7 @@ export function blocksOf(branches: readonly Branch[], unit: DepthUnit): readonly
   if (unit === 'branch') return branches.map((branch) => [branch]);
   const kinds = branches.map(({ kind }) => kind);
   const blocks: Block[] = [];
-  for (let start = 0; start < branches.length; ) {
+  for (let start = 0; start < branches.length;) {
     const { period, count } = bestPeriod(kinds, start);
     for (let k = 0; k < count; k++, start += period) blocks.push(branches.slice(start, start + period));
   }

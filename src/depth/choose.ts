@@ -1,14 +1,13 @@
 import type { Grouping } from '../groups/group.js';
 import { PruneError } from '../errors.js';
-import type { Branch } from './branches.js';
 import type { Block } from './blocks.js';
 import { DepthLoss, type DepthLossOptions } from './loss.js';
 import { similarityScores } from './similarity.js';
 
 /**
  * What a block is judged by: how little it changes the stream (`similarity`: one pass, ShortGPT), or how little the
- * loss rises without it, measured anew after each removal (`loss`: SLEB, Song et al., 2024; BlockPruner, Zhong et al.,
- * 2024).
+ * loss rises without it, measured anew after each removal (`loss`: as SLEB, Song et al., 2024, and BlockPruner, Zhong et
+ * al., 2024, do).
  */
 export type DepthScore = 'similarity' | 'loss';
 
@@ -60,6 +59,10 @@ export async function chooseBlocks(
   };
 }
 
+/**
+ * Greedily one at a time; then each removed block in turn gives its place to the one whose removal costs least in the
+ * company of the others, which may be itself. Scores are those of the last round that a block took part in.
+ */
 async function byLoss(
   { analysis: { model } }: Grouping,
   blocks: readonly Block[],
@@ -69,18 +72,23 @@ async function byLoss(
 ): Promise<DepthChoice> {
   const measured = new DepthLoss(model, blocks.flat(), dtypeOf, options);
   const scores = new Float64Array(blocks.length);
+  /** In addition to the given ones: of all others the one without which the loss rises least. */
+  const cheapestBeside = async (gone: ReadonlySet<number>): Promise<number> => {
+    const candidates = blocks.map((_, i) => i).filter((i) => !gone.has(i));
+    const branches = [...gone].flatMap((i) => blocks[i]!);
+    const sets = candidates.map((i) => new Set([...branches, ...blocks[i]!]));
+    const [before, ...losses] = await measured.without([new Set(branches), ...sets]);
+    candidates.forEach((i, k) => (scores[i] = losses[k]! - before!));
+    return candidates.reduce((a, b) => (less(scores[b]!, scores[a]!) ? b : a));
+  };
   const removed = new Set<number>();
-  const gone = new Set<Branch>();
   try {
-    while (removed.size < count) {
-      const candidates = blocks.map((_, i) => i).filter((i) => !removed.has(i));
-      const sets = candidates.map((i) => new Set([...gone, ...blocks[i]!]));
-      const [now, ...losses] = await measured.without([gone, ...sets]);
-      candidates.forEach((i, k) => (scores[i] = losses[k]! - now!));
-      const best = candidates.reduce((a, b) => (less(scores[b]!, scores[a]!) ? b : a));
-      removed.add(best);
-      for (const branch of blocks[best]!) gone.add(branch);
-    }
+    while (removed.size < count) removed.add(await cheapestBeside(removed));
+    if (count > 1)
+      for (const block of [...removed]) {
+        removed.delete(block);
+        removed.add(await cheapestBeside(removed));
+      }
   } finally {
     await measured.release();
   }

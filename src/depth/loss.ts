@@ -16,7 +16,7 @@ import { gateBranches } from './remove.js';
 export interface DepthLossOptions {
   readonly runtime: Runtime;
   readonly data: DataSource;
-  /** Default: `cross-entropy` with labels, else `kl` from the dense model's outputs. */
+  /** Default: `kl` from the dense model's outputs, with labels or without. */
   readonly loss?: LossSpec | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called after each batch with the examples so far. */
@@ -40,8 +40,8 @@ export class DepthLoss {
     dtypeOf: (value: string) => DataType | undefined,
     private readonly options: DepthLossOptions,
   ) {
-    const { runtime, data, signal } = options;
-    const asked = options.loss ?? (data.labelled ? 'cross-entropy' : 'kl');
+    const { runtime, signal } = options;
+    const asked = options.loss ?? 'kl';
     const loss = resolveLoss(asked);
     this.loss = loss.name === 'pseudo-labels' ? resolveLoss(targetless(asked)) : loss;
     const names = new FreshNames(model.graph);

@@ -11,6 +11,7 @@ import { makeNode } from '../rewrite/edit.js';
 import { FreshNames } from '../rewrite/names.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Block } from './blocks.js';
+import type { Branch } from './branches.js';
 
 export interface SimilarityOptions {
   readonly runtime: Runtime;
@@ -101,9 +102,9 @@ function probeModel(
       withAttribute(makeNode('Cast', [value], names.take('depth/float')), 'to', { type: 'int', value: 1n }),
     );
   const outputs = blocks.map((block) => {
-    const { stream } = block[0]!;
-    const axes = channelAxes(grouping, stream);
-    const [x, y] = [asFloat(stream), asFloat(block.at(-1)!.sum)];
+    const first = block[0]!;
+    const axes = channelAxes(grouping, first);
+    const [x, y] = [asFloat(first.stream), asFloat(block.at(-1)!.sum)];
     return [[x, y], [x, x], [y, y]].map((pair) =>
       mean(add(makeNode('Mul', pair, names.take('depth/product'))), axes),
     );
@@ -122,17 +123,25 @@ function probeModel(
   };
 }
 
-/** The axis that most weights have in common with the stream, or all but the first. */
-function channelAxes({ analysis, byFactor }: Grouping, stream: string): readonly number[] {
+/**
+ * The axis that most weights have in common with the stream; if it can't be pruned and so is in no group, those that the
+ * branch's first nodes contract or normalise; or all but the first.
+ */
+function channelAxes({ analysis, byFactor }: Grouping, { stream, nodes }: Branch): readonly number[] {
   const axes = analysis.axes.get(stream) ?? [];
-  const weights = axes.map((axis) =>
-    Math.max(
-      0,
-      ...analysis.system
-        .leaves(axis)
-        .map((leaf) => byFactor.get(leaf.origin?.factor ?? leaf)?.members.length ?? 0),
-    ),
-  );
+  const weights = axes.map((axis) => {
+    const groups = analysis.system.leaves(axis).map((leaf) => byFactor.get(leaf.origin?.factor ?? leaf));
+    return Math.max(0, ...groups.map((group) => group?.members.length ?? 0));
+  });
   const most = Math.max(...weights);
-  return most > 0 ? [weights.indexOf(most)] : axes.map((_, axis) => axis).slice(1);
+  if (most > 0) return [weights.indexOf(most)];
+  const inBranch = new Set(nodes);
+  const summed = analysis.roles.filter(
+    ({ node, input, role }) =>
+      inBranch.has(node) &&
+      (role === 'contract' || role === 'normalize') &&
+      analysis.model.graph.nodes[node]!.inputs[input] === stream,
+  );
+  const found = new Set(summed.map(({ axis }) => axis));
+  return found.size > 0 ? [...found] : axes.map((_, axis) => axis).slice(1);
 }

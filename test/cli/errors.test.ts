@@ -117,7 +117,7 @@ describe('an option that', () => {
       ['is no number', ['--ratio', 'half'], 2, /invalid --ratio: half/],
       ['is an empty number', ['--ratio', ''], 2, /invalid --ratio: ;/],
       ['is unknown', ['--rato', '0.5'], 2, /unknown option '--rato' \(Did you mean --ratio\?\)/],
-      ['is missing', [], 2, /no target; give --ratio, --budget or --from-plan/],
+      ['is missing', [], 2, /no target; give --ratio, --budget, --depth or --from-plan/],
       [
         'excludes another',
         ['--ratio', '0.5', '--budget', 'macs=50%'],
