@@ -1,65 +1,125 @@
 #!/usr/bin/env node
-// Top-1 of resnet20_bn pruned by each criterion, without repair, one-shot and in steps. Writes docs/criteria.md.
-// Usage: npm run build && node scripts/criteria-table.mjs [STEPS] [IMAGES] [DRAWS] [TEST IMAGES] [CRITERIA]
-import { writeFileSync } from 'node:fs';
+// Top-1 of resnet20_bn pruned by each criterion, without repair, at once and in steps. Every run that is done is one
+// line of .tmp/criteria.jsonl, so that an interrupted table goes on where it stopped.
+// Usage: npm run build && node scripts/criteria-table.mjs run [MINUTES]; node scripts/criteria-table.mjs page
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { criteria, evaluate, loadModel, openData, prune } from '../dist/index.js';
+import { criteria, evaluate, loadModel, nodeRuntime, openData, prune } from '../dist/index.js';
 
-const [, , steps = '40', images = '1024', draws = '5', tests = '10000', chosen] = process.argv;
-const names = chosen?.split(',') ?? Object.keys(criteria);
+const steps = 40;
+const images = 1024;
+const minibatch = 64;
 const shares = [0.7, 0.5, 0.3];
-const pathOf = (name) => fileURLToPath(new URL(`../models/${name}`, import.meta.url));
 const pixels = { mean: [0.286], std: [0.353] };
+const log = fileURLToPath(new URL('../.tmp/criteria.jsonl', import.meta.url));
+const pathOf = (name) => fileURLToPath(new URL(`../models/${name}`, import.meta.url));
 
-const model = await loadModel(pathOf('trained/resnet20_bn.onnx'));
-const test = await openData(
-  { path: pathOf('data/t10k-images-idx3-ubyte.gz'), ...pixels, batch: 250, limit: Number(tests) },
-  model,
-);
+const names = Object.keys(criteria);
+const readsData = (name) => criteria[name].needs.some((need) => need !== 'weights' && need !== 'seed');
+const isDrawn = (name) => readsData(name) || name === 'random';
 
-/** Mean over the draws of the images that the criterion sees. */
-async function accuracy(criterion, macs, count) {
-  let sum = 0;
-  for (let seed = 0; seed < Number(draws); seed++) {
-    const path = pathOf('data/train2048-images-idx3-ubyte.gz');
-    const drawn = { path, ...pixels, limit: Number(images), draw: 'shuffle', seed, batch: 64 };
-    const data = await openData(drawn, model);
-    const options = {
-      budget: { macs },
-      criterion,
-      steps: count,
-      data,
-      seed,
-      verify: 'none',
-      reconstruct: false,
-    };
-    const pruned = await prune(model, options);
-    sum += (await evaluate(pruned.model, { data: test })).accuracy.top1;
+/** What to run, the most telling first. */
+function* tasks() {
+  const each = (list, count, draw, own = shares) =>
+    list.flatMap((criterion) => own.map((share) => ({ criterion, share, steps: count, draw })));
+  const others = names.filter((name) => readsData(name) && name !== 'taylor');
+  yield* each(['taylor'], 1, 0);
+  yield* each(['taylor'], steps, 0, [0.7]);
+  yield* each(names.filter((name) => !readsData(name)), 1, 0); // prettier-ignore
+  yield* each(others, 1, 0);
+  for (const draw of [1, 2, 3, 4]) yield* each(['taylor'], steps, draw, [0.7]);
+  for (const draw of [1, 2, 3, 4]) yield* each(['taylor'], 1, draw);
+  yield* each(names.filter((name) => !readsData(name)), steps, 0); // prettier-ignore
+  for (const draw of [0, 1, 2, 3, 4]) yield* each(['taylor'], steps, draw, [0.5, 0.3]);
+  yield* each(others, steps, 0);
+}
+
+const keyOf = ({ criterion, share, steps: count, draw }) => `${criterion} ${share} ${count} ${draw}`;
+const done = new Map();
+if (existsSync(log))
+  for (const line of readFileSync(log, 'utf8').trim().split('\n').filter(Boolean)) {
+    const row = JSON.parse(line);
+    done.set(keyOf(row), row);
   }
-  return `${((100 * sum) / Number(draws)).toFixed(2)} %`;
+
+async function run(minutes) {
+  mkdirSync(new URL('../.tmp/', import.meta.url), { recursive: true });
+  const until = performance.now() + 60_000 * minutes;
+  const model = await loadModel(pathOf('trained/resnet20_bn.onnx'));
+  const path = pathOf('data/t10k-images-idx3-ubyte.gz');
+  const test = await openData({ path, ...pixels, batch: 250 }, model);
+  // One thread: on a machine that does other work too, two wait for each other most of the time.
+  const runtime = await nodeRuntime();
+  const single = Object.create(runtime, {
+    load: { value: (bytes, options = {}) => runtime.load(bytes, { threads: 1, ...options }) },
+  });
+  const scored = new Map();
+  for (const task of tasks()) {
+    if (done.has(keyOf(task))) continue;
+    if (performance.now() > until) break;
+    const { criterion, share, steps: count, draw } = task;
+    const start = performance.now();
+    const data = await openData(
+      { path: pathOf('data/train2048-images-idx3-ubyte.gz'), ...pixels, limit: images, draw: 'shuffle', seed: draw, batch: minibatch }, // prettier-ignore
+      model,
+    );
+    const options = { budget: { macs: share }, steps: count, data, seed: draw, verify: 'none', reconstruct: false, runtime: single }; // prettier-ignore
+    const pruned = await prune(model, {
+      ...options,
+      criterion: count === 1 ? remembered(criterion, draw, scored) : criterion,
+    });
+    const { accuracy } = await evaluate(pruned.model, { data: test, runtime: single });
+    const { macs } = pruned.report;
+    const row = { ...task, top1: accuracy.top1, macs: macs.pruned / macs.dense, seconds: (performance.now() - start) / 1000 }; // prettier-ignore
+    appendFileSync(log, `${JSON.stringify(row)}\n`);
+    console.log(JSON.stringify(row));
+  }
 }
 
-const rows = [];
-for (const name of names) {
-  const row = [name];
-  for (const count of [1, Number(steps)])
-    for (const share of shares) row.push(await accuracy(name, share, count));
-  rows.push(row);
-  console.log(row.join(' | '));
+/** A criterion's first scores again: at once they are the same for every share. */
+function remembered(name, draw, scored) {
+  const criterion = criteria[name];
+  const key = `${name} ${draw}`;
+  const known = scored.get(key);
+  if (known) return { ...criterion, needs: [], score: ({ group }) => known.get(group.id) };
+  const results = new Map();
+  scored.set(key, results);
+  return {
+    ...criterion,
+    score: (context) => {
+      const result = criterion.score(context);
+      results.set(context.group.id, result);
+      return result;
+    },
+  };
 }
 
-const heads = [1, Number(steps)].flatMap((count) =>
-  shares.map((share) => `${100 * share} % MACs, ${count === 1 ? 'one-shot' : `${count} steps`}`),
-);
-writeFileSync(
-  new URL('../docs/criteria.md', import.meta.url),
-  `# Criteria
+function page() {
+  const rows = [...done.values()];
+  const cell = (criterion, count, share) => {
+    const own = rows.filter(
+      (row) => row.criterion === criterion && row.steps === count && row.share === share,
+    );
+    if (own.length === 0) return '';
+    const mean = own.reduce((sum, { top1 }) => sum + top1, 0) / own.length;
+    return `${(100 * mean).toFixed(2)}${own.length > 1 ? ` (${own.length})` : ''}`;
+  };
+  const heads = [1, steps].flatMap((count) =>
+    shares.map((share) => `${100 * share} %, ${count === 1 ? 'at once' : `${count} steps`}`),
+  );
+  const table = names.map(
+    (name) =>
+      `| \`${name}\` | ${[1, steps].flatMap((count) => shares.map((share) => cell(name, count, share))).join(' | ')} |`,
+  );
+  const bar = rows.filter(
+    ({ criterion, steps: count, share }) => criterion === 'taylor' && count === steps && share === 0.7,
+  );
+  const missing = [...tasks()].filter((task) => !done.has(keyOf(task)));
+  const drawn = missing.filter(({ criterion, draw }) => draw === 0 || isDrawn(criterion)).length;
+  return { table, heads, bar, missing: drawn };
+}
 
-Top-1 of \`resnet20_bn\` (dense 92.17 %) on ${tests} test images after pruning without repair or reconstruction: local
-scope, ${images} labelled training images, mean of ${draws} draws. Written by \`scripts/criteria-table.mjs\`.
-
-| criterion | ${heads.join(' | ')} |
-|---|${heads.map(() => '--:|').join('')}
-${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
-`,
-);
+const [, , command, minutes = '600'] = process.argv;
+if (command === 'run') await run(Number(minutes));
+else if (command === 'page') console.log(JSON.stringify(page(), null, 1));
+else throw new Error('usage: criteria-table.mjs run [MINUTES] | page');

@@ -15,7 +15,10 @@ import type { GradientContext } from './rule.js';
 import { constant } from './rules/constant.js';
 import { gradientRules } from './rules/index.js';
 
-/** Opset of the backward graph, whatever that of the model is. */
+/** From this opset on all ops of the backward graph exist (Scatter with `add` is the youngest): one graph does it all. */
+const youngest = 16;
+
+/** Opset of the backward graph of older models. */
 const backwardOpset = 18;
 
 export interface GradientRequest {
@@ -36,25 +39,21 @@ export interface FedValue {
   readonly shape: readonly number[];
 }
 
-/** Two models: one computes what the other is fed with. */
+/** Models to be run one after the other: inputs of each are inputs of the original, fed values or earlier outputs. */
 export interface GradientGraphs {
-  /** The model with the needed intermediates as outputs and constants of `wrt` as inputs. */
-  readonly forward: Model;
-  readonly backward: Model;
-  /** Outputs of `forward` that `backward` takes. */
-  readonly kept: readonly string[];
-  /** Inputs of `forward` that `backward` takes too. */
-  readonly shared: readonly string[];
-  /** Constants of `wrt`: inputs of `forward` that are fed with their values, or with others. */
-  readonly weights: ReadonlyMap<string, Tensor>;
+  /**
+   * One that computes forward and backward, or for opsets before 16 the original with the needed intermediates as
+   * outputs and a backward model of a later opset. Constants of `wrt` are initializers, by their names.
+   */
+  readonly stages: readonly Model[];
   readonly fed: readonly FedValue[];
-  /** Outputs of `backward`: the loss, and the gradient by name; names that the loss doesn't depend on are missing. */
+  /** Outputs of the last stage: the loss, and the gradient by name; names that the loss doesn't depend on are missing. */
   readonly loss: string;
   readonly gradients: ReadonlyMap<string, string>;
 }
 
 /**
- * Builds both models by walking the graph from its end. Rules are looked up first.
+ * Builds the models by walking the graph from its end. Rules are looked up first.
  * @throws PruneError `unsupported` listing the ops without a rule, or for values that are no static float32 tensors;
  *   `invalid-option` for unknown names.
  */
@@ -77,9 +76,13 @@ class Reverse {
     const { graph } = request.model;
     this.literals = literalsOf(graph);
     this.prefix = freePrefix(graph);
-    this.emit = new Emitter(this.prefix);
+    this.emit = new Emitter(this.prefix, this.isOld ? backwardOpset : opsetOf(request.model));
     this.checkWanted();
     this.active = this.activeValues();
+  }
+
+  private get isOld(): boolean {
+    return opsetOf(this.request.model) < youngest;
   }
 
   build(): GradientGraphs {
@@ -251,41 +254,45 @@ class Reverse {
   }
 
   private assemble(loss: string, gradients: ReadonlyMap<string, string>): GradientGraphs {
-    const { model, wrt, shapes } = this.request;
     // A gradient may be a value of the forward graph itself, which can't be both input and output.
     const outputs = new Map([...gradients].map(([name, value]) => [name, this.emit.op('Identity', [value])]));
-    const { nodes, free } = live(this.emit.nodes, [loss, ...outputs.values()], this.emit.initializers);
-    const graphInputs = new Set(shapes.inputs.keys());
-    const weights = new Map<string, Tensor>();
-    for (const name of wrt) {
-      const tensor = this.literals.get(name);
-      if (tensor) weights.set(name, tensor);
-    }
-    const kept: string[] = [];
-    const shared: string[] = [];
-    const infos: ValueInfo[] = [];
-    const initializers: Tensor[] = [];
-    const fed = this.fed.filter(({ name }) => free.has(name));
-    for (const name of free) {
-      const info = this.feedTypes.get(name);
-      const literal = this.literals.get(name);
-      if (info) infos.push(info);
-      else if (literal && !weights.has(name)) initializers.push({ ...literal, name });
-      else {
-        (weights.has(name) || graphInputs.has(name) ? shared : kept).push(name);
-        infos.push(this.infoOf(name));
-      }
-    }
+    const results = [loss, ...outputs.values()];
+    const { nodes, free } = live(this.emit.nodes, results, this.emit.initializers);
     const used = new Set(nodes.flatMap((node) => node.inputs));
     const constants = this.emit.initializers.filter(({ name }) => used.has(name));
+    const fed = this.fed.filter(({ name }) => free.has(name));
+    const feeds = fed.map(({ name }) => this.feedTypes.get(name)!);
+    const stages = this.isOld
+      ? this.twoStages(nodes, free, constants, feeds, results)
+      : [this.extended({ nodes, inputs: feeds, initializers: constants, outputs: results })];
+    return { stages, fed, loss, gradients: outputs };
+  }
+
+  private twoStages(
+    nodes: readonly Node[],
+    free: ReadonlySet<string>,
+    constants: readonly Tensor[],
+    feeds: readonly ValueInfo[],
+    results: readonly string[],
+  ): Model[] {
+    const { graph } = this.request.model;
+    const graphInputs = new Set(this.request.shapes.inputs.keys());
+    const own = new Set(feeds.map(({ name }) => name));
+    const taken = [...free].filter((name) => !own.has(name) && !this.literals.has(name));
+    const kept = taken.filter((name) => !graphInputs.has(name));
+    const literals = [...free].flatMap((name) => {
+      const tensor = this.literals.get(name);
+      return tensor ? [{ ...tensor, name }] : [];
+    });
     const backward = graphModel({
       nodes,
-      inputs: infos,
-      outputs: [loss, ...outputs.values()],
-      initializers: [...constants, ...initializers],
+      inputs: [...feeds, ...taken.map((name) => this.infoOf(name))],
+      outputs: results,
+      initializers: [...constants, ...literals],
       opset: backwardOpset,
     });
-    return { forward: this.forward(model, kept, weights), backward, kept, shared, weights, fed, loss, gradients: outputs }; // prettier-ignore
+    const outputs = kept.length > 0 ? kept : graph.outputs.slice(0, 1).map(({ name }) => name);
+    return [this.extended({ nodes: [], inputs: [], initializers: [], outputs }), backward];
   }
 
   private infoOf(name: string): ValueInfo {
@@ -294,13 +301,23 @@ class Reverse {
     return tensorInfo(name, dtype ?? 'float32', shape);
   }
 
-  /** The model with other outputs, inputs of the pinned shapes, and weights as inputs. */
-  private forward(model: Model, kept: readonly string[], weights: ReadonlyMap<string, Tensor>): Model {
+  /** The model with inputs of the pinned shapes, Constants of `wrt` as initializers, more nodes and other outputs. */
+  private extended(more: {
+    readonly nodes: readonly Node[];
+    readonly inputs: readonly ValueInfo[];
+    readonly initializers: readonly Tensor[];
+    readonly outputs: readonly string[];
+  }): Model {
+    const { model, shapes, wrt } = this.request;
     const { graph } = model;
-    const { shapes } = this.request;
+    const wanted = new Set(wrt);
+    const moved: Tensor[] = [];
     const nodes = graph.nodes.flatMap((node) => {
       const tensor = constantTensor(node);
-      if (tensor && weights.has(tensor.name)) return [];
+      if (tensor && wanted.has(tensor.name)) {
+        moved.push(tensor);
+        return [];
+      }
       const names = this.named.get(node);
       if (!names) return [node];
       const outputs = [...node.outputs];
@@ -310,27 +327,24 @@ class Reverse {
       }
       return [{ ...node, outputs }];
     });
+    // An initializer that is an input too could be overridden, so onnxruntime would not optimise with it.
     const inputs = graph.inputs
-      .filter(({ name }) => !weights.has(name))
+      .filter(({ name }) => !this.literals.has(name))
       .map((input) => {
         const shape = shapes.inputs.get(input.name);
         return shape && input.type?.kind === 'tensor'
           ? tensorInfo(input.name, input.type.dtype, shape)
           : input;
       });
-    const fedWeights = [...weights.values()].map(({ dims, dtype }, i) =>
-      tensorInfo([...weights.keys()][i]!, dtype, dims),
-    );
-    const outputs = kept.length > 0 ? kept : graph.outputs.slice(0, 1).map(({ name }) => name);
     return {
       ...model,
       irVersion: Math.max(4, model.irVersion),
       graph: {
         ...graph,
-        nodes,
-        inputs: [...inputs, ...fedWeights],
-        initializers: graph.initializers.filter(({ name }) => !weights.has(name)),
-        outputs: outputs.map((name) => ({ name, docString: '', type: undefined })),
+        nodes: [...nodes, ...more.nodes],
+        inputs: [...inputs, ...more.inputs],
+        initializers: [...graph.initializers, ...moved, ...more.initializers],
+        outputs: more.outputs.map((name) => ({ name, docString: '', type: undefined })),
         valueInfos: [],
       },
     };

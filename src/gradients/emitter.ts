@@ -12,8 +12,14 @@ export class Emitter {
   private readonly constants = new Map<string, string>();
   private count = 0;
 
-  /** @param prefix what no other name of the graph begins with */
-  constructor(private readonly prefix: string) {}
+  /**
+   * @param prefix what no other name of the graph begins with
+   * @param opset of the graph that the nodes become part of, 16 or later
+   */
+  constructor(
+    private readonly prefix: string,
+    private readonly opset: number,
+  ) {}
 
   /** A node with one output. */
   op(opType: string, inputs: readonly string[], attributes: EmittedAttributes = {}): string {
@@ -79,7 +85,14 @@ export class Emitter {
 
   mean(value: string, axes: readonly number[], keepDims = false): string {
     if (axes.length === 0) return value;
-    return this.op('ReduceMean', [value, this.ints(axes)], { keepdims: keepDims ? 1 : 0 });
+    return this.reduce('ReduceMean', value, axes, keepDims);
+  }
+
+  /** A reduction other than ReduceSum, whose axes have been an input for longer. */
+  reduce(opType: string, value: string, axes: readonly number[], keepDims: boolean): string {
+    const keepdims = keepDims ? 1 : 0;
+    if (this.opset < 18) return this.op(opType, [value], { axes, keepdims });
+    return this.op(opType, [value, this.ints(axes)], { keepdims });
   }
 
   slice(
@@ -121,6 +134,15 @@ export class Emitter {
   /** 1 where the condition (a boolean value) holds, else 0. */
   indicator(condition: string): string {
     return this.op('Cast', [condition], { to: 1 });
+  }
+
+  /**
+   * 1 where a value is above 0, else 0. As HardSigmoid of a huge slope: onnxruntime's Sign takes four times as long, and
+   * Greater with Cast twice.
+   */
+  step(value: string): string {
+    const float = (name: string, slope: number): Attribute => ({ name, docString: '', reference: '', type: 'float', value: slope }); // prettier-ignore
+    return this.op('HardSigmoid', [value], { alpha: float('alpha', 3e38), beta: float('beta', 0) });
   }
 
   where(condition: string, a: string, b: string): string {

@@ -7,7 +7,6 @@ import type { Model } from '../onnx/model.js';
 import { parameterOf } from '../onnx/schema.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { toRuntime } from '../runtime/tensors.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
 import { buildGradients, type FedValue, type GradientGraphs } from './build.js';
@@ -31,91 +30,70 @@ export interface GradientRunnerOptions {
 }
 
 /**
- * Computes loss and gradients batch after batch: a forward session with the intermediates as outputs, a backward
- * session fed with them. Sessions are made for each shape of the inputs that occurs. Constants among `wrt` are inputs
- * of both, so other values can be tried without building anything again.
+ * Computes loss and gradients batch after batch. Graphs are built for each shape of the inputs that occurs. Weights are
+ * constants of the sessions, since onnxruntime lays out, folds and fuses only constants: other values mean new sessions.
  */
 export class GradientRunner {
-  private readonly compiled = new Map<string, Compiled>();
-  private weights: Readonly<Record<string, RuntimeTensor>> | undefined;
+  private readonly graphs = new Map<string, GradientGraphs>();
+  private readonly sessions = new Map<string, readonly InferenceSession[]>();
   private replaced: ReadonlyMap<string, Tensor> = new Map();
 
   constructor(private readonly options: GradientRunnerOptions) {}
 
   /** Constants of `wrt` to compute with from now on in place of the model's. */
-  replaceWeights(weights: ReadonlyMap<string, Tensor>): void {
+  async replaceWeights(weights: ReadonlyMap<string, Tensor>): Promise<void> {
+    await this.release();
     this.replaced = weights;
-    this.weights = undefined;
   }
 
   async run(batch: Batch): Promise<BatchGradients> {
-    const key = Object.entries(batch.inputs).map(([name, { dims }]) => `${name}:${dims.join()}`).join(';'); // prettier-ignore
-    let compiled = this.compiled.get(key);
-    if (!compiled) this.compiled.set(key, (compiled = await compile(this.options, batch)));
-    const { graphs, forward, backward } = compiled;
     const { runtime } = this.options;
-    const weights = (this.weights ??= this.weightTensors(graphs));
-    const inputs: Record<string, RuntimeTensor> = {};
+    const key = Object.entries(batch.inputs).map(([name, { dims }]) => `${name}:${dims.join()}`).join(';'); // prettier-ignore
+    let graphs = this.graphs.get(key);
+    if (!graphs) this.graphs.set(key, (graphs = await graphsFor(this.options, batch)));
+    let sessions = this.sessions.get(key);
+    if (!sessions) this.sessions.set(key, (sessions = await this.load(graphs)));
+    const values: Record<string, RuntimeTensor> = {};
     for (const [name, { dtype, data, dims }] of Object.entries(batch.inputs))
-      inputs[name] = runtime.tensor(dtype, data, dims);
-    const available = { ...inputs, ...weights };
-    const kept = await forward.run(available);
-    const feeds: Record<string, RuntimeTensor> = {};
-    for (const name of graphs.shared) feeds[name] = available[name]!;
-    for (const name of graphs.kept) feeds[name] = kept[name]!;
-    for (const fed of graphs.fed) feeds[fed.name] = fedTensor(runtime, fed, batch);
-    const results = await backward.run(feeds);
+      values[name] = runtime.tensor(dtype, data, dims);
+    for (const fed of graphs.fed) values[fed.name] = fedTensor(runtime, fed, batch);
+    for (const session of sessions) {
+      const feeds = Object.fromEntries(session.inputNames.map((name) => [name, values[name]!]));
+      Object.assign(values, await session.run(feeds));
+    }
     const gradients = new Map<string, Float32Array>();
-    for (const [name, output] of graphs.gradients) gradients.set(name, results[output]!.data as Float32Array);
-    return { loss: (results[graphs.loss]!.data as Float32Array)[0]!, gradients };
-  }
-
-  /** The graphs for a batch, for those who want to look at them. */
-  async graphsFor(batch: Batch): Promise<GradientGraphs> {
-    return (await graphsFor(this.options, batch)).graphs;
+    for (const [name, output] of graphs.gradients) gradients.set(name, values[output]!.data as Float32Array);
+    return { loss: (values[graphs.loss]!.data as Float32Array)[0]!, gradients };
   }
 
   async release(): Promise<void> {
-    for (const { forward, backward } of this.compiled.values()) {
-      await forward.release();
-      await backward.release();
-    }
-    this.compiled.clear();
+    for (const sessions of this.sessions.values()) for (const session of sessions) await session.release();
+    this.sessions.clear();
   }
 
-  private weightTensors({ weights }: GradientGraphs): Record<string, RuntimeTensor> {
-    return Object.fromEntries(
-      [...weights].map(([name, tensor]) => [
-        name,
-        toRuntime(this.options.runtime, this.replaced.get(name) ?? tensor),
-      ]),
-    );
+  private async load({ stages }: GradientGraphs): Promise<InferenceSession[]> {
+    const { runtime, threads } = this.options;
+    const options = threads === undefined ? {} : { threads };
+    const sessions: InferenceSession[] = [];
+    for (const stage of stages)
+      sessions.push(await runtime.load(encodeModel(withWeights(stage, this.replaced)), options));
+    return sessions;
   }
 }
 
-interface Compiled {
-  readonly graphs: GradientGraphs;
-  readonly forward: InferenceSession;
-  readonly backward: InferenceSession;
-}
-
-async function compile(options: GradientRunnerOptions, batch: Batch): Promise<Compiled> {
-  const { runtime, threads } = options;
-  const { graphs } = await graphsFor(options, batch);
-  const session = threads === undefined ? {} : { threads };
-  const forward = await runtime.load(encodeModel(graphs.forward), session);
-  const backward = await runtime.load(encodeModel(graphs.backward), session);
-  return { graphs, forward, backward };
+function withWeights(model: Model, replaced: ReadonlyMap<string, Tensor>): Model {
+  const initializers = model.graph.initializers.map((tensor) => replaced.get(tensor.name) ?? tensor);
+  return { ...model, graph: { ...model.graph, initializers } };
 }
 
 async function graphsFor(
   { model, runtime, loss, wrt, signal }: GradientRunnerOptions,
   batch: Batch,
-): Promise<{ graphs: GradientGraphs }> {
+): Promise<GradientGraphs> {
   const dims = Object.fromEntries(Object.entries(batch.inputs).map(([name, input]) => [name, input.dims]));
   const shapes = await inferShapes(model, runtime, { shapes: dims, signal });
   const constants = await shapeConstants(model, runtime, shapes);
-  return { graphs: buildGradients({ model, shapes, constants, loss, wrt }) };
+  return buildGradients({ model, shapes, constants, loss, wrt });
 }
 
 /** Elements of a value that may be a shape, bounds or indices. */

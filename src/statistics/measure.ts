@@ -85,7 +85,7 @@ export class Measurement {
   ): Promise<SensitivitySums> {
     const { signal, onBatch } = this.options;
     const sums = new SensitivitySums(weights);
-    this.runner.replaceWeights(tensors);
+    await this.runner.replaceWeights(tensors);
     let examples = 0;
     for await (const batch of data) {
       throwIfAborted(signal);

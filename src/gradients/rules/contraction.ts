@@ -1,7 +1,15 @@
 import { floatAttribute, intAttribute, stringAttribute } from '../../onnx/attributes.js';
 import type { Emitter } from '../emitter.js';
 import { range, type GradientContext, type GradientRules } from '../rule.js';
-import { correlate, gatherAttributes, groupsOf, spreadAttributes, windowsOf } from '../windows.js';
+import {
+  correlate,
+  gatherAttributes,
+  groupsOf,
+  spreadAttributes,
+  turned,
+  turnedAttributes,
+  windowsOf,
+} from '../windows.js';
 
 /** Sums of products: each factor's cotangent is a product of the others with the output's. */
 export const contraction: GradientRules = {
@@ -83,7 +91,11 @@ function conv(c: GradientContext): (string | undefined)[] {
   const [co, ci, ...kernel] = c.shape(1);
   const group = groupsOf(c.node);
   const windows = windowsOf(c.node, kernel, sizes, c.outputShape().slice(2));
-  const dx = () => e.op('ConvTranspose', [c.grad(), c.input(1)], { ...spreadAttributes(windows), group });
+  const turnedRound = turnedAttributes(windows);
+  const dx = () =>
+    turnedRound
+      ? e.op('Conv', [c.grad(), turned(e, c.input(1), c.shape(1), group)], { ...turnedRound, group })
+      : e.op('ConvTranspose', [c.grad(), c.input(1)], { ...spreadAttributes(windows), group });
   const dw = () =>
     correlate(e, c.input(0), c.grad(), windows, { n: n!, groups: group, a: co! / group, b: ci! });
   return [c.wants(0) ? dx() : undefined, c.wants(1) ? dw() : undefined, biasGradient(c)];

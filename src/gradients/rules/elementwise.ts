@@ -28,7 +28,11 @@ const y = (c: GradientContext): string => c.output();
 const square = (e: Emitter, a: string): string => e.mul(a, a);
 const greater = (e: Emitter, a: string, bound: number): string => e.op('Greater', [a, e.scalar(bound)]);
 const less = (e: Emitter, a: string, bound: number): string => e.op('Less', [a, e.scalar(bound)]);
-const both = (e: Emitter, a: string, b: string): string => e.indicator(e.op('And', [a, b]));
+/** 1 where a value lies between bounds, else 0. */
+const inside = (e: Emitter, a: string, low: number, high: number): string => {
+  const above = low === 0 ? a : e.sub(a, e.scalar(low));
+  return e.step(e.mul(above, e.sub(e.scalar(high), a)));
+};
 /** a where x > 0, else b. */
 const bySign = (e: Emitter, c: GradientContext, a: string, b: string): string =>
   e.where(greater(e, x(c), 0), a, b);
@@ -40,8 +44,7 @@ const derivatives: Readonly<Record<string, Derivative>> = {
   Dropout: one,
   Neg: (e) => e.scalar(-1),
   Abs: (e, c) => e.op('Sign', [x(c)]),
-  // y ≥ 0: its sign is the step.
-  Relu: (e, c) => e.op('Sign', [y(c)]),
+  Relu: (e, c) => e.step(y(c)),
   LeakyRelu: (e, c) => bySign(e, c, e.scalar(1), e.scalar(alpha(c, 0.01))),
   ThresholdedRelu: (e, c) => e.indicator(greater(e, x(c), alpha(c, 1))),
   Elu: (e, c) => bySign(e, c, e.scalar(1), e.add(y(c), e.scalar(alpha(c, 1)))),
@@ -53,7 +56,7 @@ const derivatives: Readonly<Record<string, Derivative>> = {
   },
   Sigmoid: (e, c) => e.mul(y(c), oneMinus(e, y(c))),
   Tanh: (e, c) => oneMinus(e, square(e, y(c))),
-  HardSigmoid: (e, c) => e.scale(both(e, greater(e, y(c), 0), less(e, y(c), 1)), alpha(c, 0.2)),
+  HardSigmoid: (e, c) => e.scale(inside(e, y(c), 0, 1), alpha(c, 0.2)),
   HardSwish: (e, c) => {
     const middle = e.add(e.scale(x(c), 1 / 3), e.scalar(0.5));
     const upper = e.where(greater(e, x(c), 3), e.scalar(1), middle);
@@ -119,6 +122,8 @@ export const elementwise: GradientRules = {
   }),
   Pow: broadcast((e, c, i) => {
     const [base, exponent] = [c.input(0), c.input(1)];
+    const power = c.numbers(1);
+    if (i === 0 && power?.length === 1 && power[0] === 2) return e.mul(c.grad(), e.scale(base, 2));
     if (i === 1) return e.mul(c.grad(), e.mul(c.output(), e.op('Log', [base])));
     // The exponent may be an integer tensor.
     const p = e.op('CastLike', [exponent, base]);
@@ -137,12 +142,10 @@ export const elementwise: GradientRules = {
   Clip: (c) => {
     const e = c.emit;
     const [min, max] = [c.parameter('min')?.[0], c.parameter('max')?.[0]];
-    const inside = [
-      ...(min === undefined ? [] : [greater(e, x(c), min)]),
-      ...(max === undefined ? [] : [less(e, x(c), max)]),
-    ];
-    if (inside.length === 0) return [c.grad()];
-    return [e.mul(c.grad(), e.indicator(inside.reduce((a, b) => e.op('And', [a, b]))))];
+    if (min !== undefined && max !== undefined) return [e.mul(c.grad(), inside(e, x(c), min, max))];
+    if (min !== undefined) return [e.mul(c.grad(), e.step(e.sub(x(c), e.scalar(min))))];
+    if (max !== undefined) return [e.mul(c.grad(), e.step(e.sub(e.scalar(max), x(c))))];
+    return [c.grad()];
   },
   // Only from float32 to itself: other float types are refused before.
   ...ruleFor('Cast CastLike', (c) => [

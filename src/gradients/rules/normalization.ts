@@ -26,7 +26,7 @@ export const normalization: GradientRules = {
     const e = c.emit;
     if (intAttribute(c.node, 'p', 2) !== 2) c.refuse('only p = 2 is known');
     const axes = [axisIndex(intAttribute(c.node, 'axis', -1), c.shape(0).length)];
-    const norm = e.op('ReduceL2', [c.input(0), e.ints(axes)], { keepdims: 1 });
+    const norm = e.reduce('ReduceL2', c.input(0), axes, true);
     const along = e.mul(c.output(), e.sum(e.mul(c.grad(), c.output()), axes, true));
     return [e.div(e.sub(c.grad(), along), norm)];
   },
@@ -43,9 +43,9 @@ function batchNormalization(c: GradientContext): (string | undefined)[] {
   const epsilon = e.scalar(floatAttribute(c.node, 'epsilon', 1e-5));
   const deviation = e.op('Sqrt', [e.add(c.input(4), epsilon)]);
   const scale = e.div(c.input(1), deviation);
-  const centred = e.sub(c.input(0), channel(c.input(3)));
   const sum = e.sum(c.grad(), axes);
-  const product = e.sum(e.mul(c.grad(), centred), axes);
+  // Σ g·(x − μ); μ only after the sum, which saves a pass over the activations.
+  const product = e.sub(e.sum(e.mul(c.grad(), c.input(0)), axes), e.mul(c.input(3), sum));
   // dv = −½ · γ · Σ g·(x − μ) / (v + ε)^{3/2}
   const variance = e.div(e.scale(e.mul(product, scale), -0.5), e.mul(deviation, deviation));
   return [
