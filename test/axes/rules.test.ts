@@ -463,7 +463,7 @@ const table: [Case, string][] = [
       ],
       outputs: [[5, 6, 8]],
     },
-    '#a #b c, i0 #i1, i0 c -> #a #b c',
+    '#a #b c, #i0 #i1, #i0 c -> #a #b c',
   ],
   [
     {

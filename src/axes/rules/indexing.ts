@@ -27,7 +27,9 @@ export const indexing: AxisRules = {
     };
   },
   ScatterND: (op) => {
-    const { data, indices, inner } = tupleIndices(op, 0);
+    const { data, indices: tuples, inner } = tupleIndices(op, 0);
+    // Leaving out a tuple is not writing a zero: the data shows where nothing is written.
+    const indices = tuples.map((letter) => (letter.startsWith('#') ? letter : `#${letter}`));
     const updates = [...indices.slice(0, -1), ...inner].join(' ');
     const x = data.join(' ');
     return { notation: `${x}, ${indices.join(' ')}, ${updates} -> ${x}`, why: pointed };
