@@ -13,7 +13,7 @@ import type { Model } from './onnx/model.js';
 import type { AnalyzeOptions, DepthOptions, VerifyLevel } from './options.js';
 import { nodeKeys, plannedBranches, type PlannedBranch } from './plan/file.js';
 import type { BranchOutcome, DepthReport } from './result.js';
-import { variedShapes } from './rewrite/vary.js';
+import { variedShapes } from './shapes/vary.js';
 import type { Runtime } from './runtime/runtime.js';
 import { nameFilter } from './select/names.js';
 import type { VerifyReport } from './verify/report.js';

@@ -7,7 +7,7 @@ import type { DataType } from '../onnx/data-type.js';
 import { rankedInfo } from '../onnx/graph-model.js';
 import type { Model } from '../onnx/model.js';
 import { encodeFloats, type FloatType } from '../onnx/values.js';
-import { FreshNames } from '../rewrite/names.js';
+import { FreshNames } from '../onnx/names.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromRuntime, isFeedable } from '../runtime/tensors.js';
 import type { Branch } from './branches.js';

@@ -8,7 +8,7 @@ import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { integerTensor } from '../onnx/values.js';
 import { makeNode } from '../rewrite/edit.js';
-import { FreshNames } from '../rewrite/names.js';
+import { FreshNames } from '../onnx/names.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Block } from './blocks.js';
 import type { Branch } from './branches.js';
