@@ -39,7 +39,17 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 const contracts = ['options', 'result'];
 
 /** Files that put rooms together, from the inside out. */
-const assembly = ['admission', 'analyze', 'inspect', 'importance', 'measured', 'shorten', 'prune', 'api', 'index'];
+const assembly = [
+  'admission',
+  'analyze',
+  'inspect',
+  'importance',
+  'measured',
+  'shorten',
+  'prune',
+  'api',
+  'index',
+];
 
 /** The only files that may import `node:*` or native modules; folders end in a slash. */
 const edges = ['files/', 'cli/', 'runtime/node.ts', 'data/files.ts', 'data/images.ts', 'api.ts'];

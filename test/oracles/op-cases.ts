@@ -616,17 +616,15 @@ const indexing: Record<string, Cases> = {
       indices([count, 1], dims[0]!).map((picked) => only('GatherND', { operands: [x(dims), picked] })),
     ),
   ScatterND: fc.tuple(dimsOf(2, 4), fc.boolean()).chain(([dims, isConstant]) =>
-    fc
-      .uniqueArray(fc.nat(dims[0]! - 1), { minLength: 1, maxLength: dims[0]! })
-      .map((rows) =>
-        only('ScatterND', {
-          operands: [
-            x(dims),
-            w([rows.length, 1], { dtype: 'int64', values: rows }),
-            (isConstant ? w : x)([rows.length, ...dims.slice(1)]),
-          ],
-        }),
-      ),
+    fc.uniqueArray(fc.nat(dims[0]! - 1), { minLength: 1, maxLength: dims[0]! }).map((rows) =>
+      only('ScatterND', {
+        operands: [
+          x(dims),
+          w([rows.length, 1], { dtype: 'int64', values: rows }),
+          (isConstant ? w : x)([rows.length, ...dims.slice(1)]),
+        ],
+      }),
+    ),
   ),
   TopK: fc.tuple(dimsOf(2, 3), fc.nat(2)).map(([dims, at]) =>
     only('TopK', {
