@@ -1,6 +1,7 @@
 import type { Analysis } from './analyze.js';
 import type { BenchOptions } from './bench/bench.js';
 import type { BenchResult } from './bench/result.js';
+import type { SumsMaker } from './criteria/sums.js';
 import type { DataSource } from './data/batch.js';
 import type { DataOptions } from './data/options.js';
 import type { EvaluateOptions as EngineEvaluateOptions, EvaluateResult } from './evaluate/evaluate.js';
@@ -136,11 +137,17 @@ export async function prune(model: ModelSource, options: PruneSettings): Promise
   const file = measures && !options.latencyCache ? await latencyFile(runtime, options) : undefined;
   const latencyCache = options.latencyCache ?? file;
   try {
-    return await prunePipeline(loaded, { ...options, runtime, data, verifyData, latencyCache });
+    const weightSums = options.weightSums ?? sumsInThreads;
+    return await prunePipeline(loaded, { ...options, runtime, data, verifyData, latencyCache, weightSums });
   } finally {
     await file?.flush();
   }
 }
+
+const sumsInThreads: SumsMaker = async (...given) => {
+  const engine = await import('./threads/weight-sums.js');
+  return engine.sumsInThreads(...given);
+};
 
 async function latencyFile({ name, version }: Runtime, { provider = 'cpu', threads }: PruneSettings) {
   const { openLatencyFile } = await import('./files/latency-cache.js');

@@ -1,10 +1,13 @@
 import type { Analysis } from './analyze.js';
 import { dataNeeds, type Criterion, type DataNeed, type Measured } from './criteria/criterion.js';
 import { scoreGroups, type GroupScores, type ScoreOptions } from './criteria/score.js';
+import type { LeadingSums, SumsMaker } from './criteria/sums.js';
 import type { DataSource } from './data/batch.js';
 import { PruneError } from './errors.js';
 import { resolveLoss, type LossSpec } from './gradients/losses.js';
 import type { Grouping, PruningGroup } from './groups/group.js';
+import { isFloat } from './onnx/data-type.js';
+import type { Tensor } from './onnx/tensor.js';
 import type { Plan } from './plan/plan.js';
 import { layerHessians } from './reconstruct/hessians.js';
 import { maskedGrouping } from './statistics/masked-weights.js';
@@ -15,6 +18,8 @@ export interface ImportanceOptions extends Pick<
   'aggregation' | 'normalization' | 'seed' | 'signal' | 'onGroup'
 > {
   readonly criterion: Criterion;
+  /** Sums the weights beforehand, for criteria that take sums. Default: they are summed one by one. */
+  readonly weightSums?: SumsMaker | undefined;
   readonly data?: DataSource | undefined;
   /** Default: cross-entropy with labels, else with the model's own decisions. */
   readonly loss?: LossSpec | undefined;
@@ -60,8 +65,22 @@ export class Importance {
       if (channels) kept.set(group, channels);
     }
     const measured = await this.measure(masked);
-    const scores = scoreGroups(masked, this.options.criterion, { ...this.options, measured, kept });
+    const sums = await this.sumsOf(masked);
+    const scores = scoreGroups(masked, this.options.criterion, { ...this.options, measured, kept, sums });
     return new Map([...scores].map(([group, list]) => [original.get(group)!, list]));
+  }
+
+  private async sumsOf({ groups }: Grouping): Promise<ReadonlyMap<Tensor, LeadingSums> | undefined> {
+    const { criterion, weightSums, signal } = this.options;
+    if (!weightSums || criterion.power === undefined) return undefined;
+    const tensors = new Set(
+      groups.flatMap(({ members }) => members.map(({ parameter }) => parameter.source.tensor)),
+    );
+    return weightSums(
+      [...tensors].filter(({ dtype }) => isFloat(dtype)),
+      criterion.power,
+      signal,
+    );
   }
 
   private async measure(grouping: Grouping): Promise<Map<PruningGroup, Measured> | undefined> {

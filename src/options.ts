@@ -1,5 +1,6 @@
 import type { AxisRule } from './axes/rule.js';
 import type { CriterionSpec } from './criteria/resolve.js';
+import type { SumsMaker } from './criteria/sums.js';
 import type { Aggregation, Normalization } from './criteria/scheme.js';
 import type { DataSource } from './data/batch.js';
 import type { DepthUnit } from './depth/blocks.js';
@@ -75,7 +76,7 @@ export interface SelectionOptions extends SelectOptions {
   readonly plan?: unknown;
 }
 
-export type VerifyLevel = 'none' | 'shapes' | 'outputs' | 'full';
+export type VerifyLevel = 'none' | 'shapes' | 'sample' | 'outputs' | 'full';
 
 export interface PruneOptions extends AnalyzeOptions, SelectionOptions, DepthOptions {
   /** A name, a function or an object. Default `magnitude`. `knapsack` is `taylor` with `select: 'knapsack'`. */
@@ -109,9 +110,14 @@ export interface PruneOptions extends AnalyzeOptions, SelectionOptions, DepthOpt
   readonly threads?: number | undefined;
   /** Latencies of ops that were measured before. Default: a file in the user's cache. */
   readonly latencyCache?: LatencyCache | undefined;
+  /** Sums weights for criteria that take sums. Default: threads, one a core, for large models that lie in files. */
+  readonly weightSums?: SumsMaker | undefined;
   /** Of random criteria and of the inputs of the proof. Default 0. */
   readonly seed?: number | undefined;
-  /** How much of the surgery is proved. Default `outputs`. */
+  /**
+   * How much of the surgery is proved. Default `outputs`; with more than 1 GiB of weights `sample`, which runs a cut of
+   * the graph around each group instead of the whole.
+   */
   readonly verify?: VerifyLevel | undefined;
   /** Inputs to prove it on besides random ones. */
   readonly verifyData?: DataSource | undefined;

@@ -32,6 +32,9 @@ import { combineReports } from './verify/combine.js';
 import type { VerifyReport } from './verify/report.js';
 import { verify } from './verify/verify.js';
 
+/** Weights of a model that is still run whole for its proof, where nothing else is asked for. */
+const maxWholeBytes = 2 ** 30;
+
 type Options = PruneOptions & { readonly runtime: Runtime };
 
 /**
@@ -63,7 +66,7 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
       : undefined;
   const source = reconstruction?.source ?? { analysis, plan: choice.plan };
   const rewritten = await timed('rewrite', () => rewrite(source, options));
-  const level = options.verify ?? 'outputs';
+  const level = options.verify ?? (analysis.cost.bytes() > maxWholeBytes ? 'sample' : 'outputs');
   const proof =
     level === 'none'
       ? undefined
@@ -179,6 +182,7 @@ async function choose(analysis: Analysis, options: Options): Promise<Choice> {
   const progress = (detail?: string) => (done: number, total?: number) =>
     onProgress?.({ phase: 'score', done, total: total ?? done, ...(detail !== undefined && { detail }) });
   const importance = new Importance(analysis, {
+    ...{ weightSums: options.weightSums },
     ...{ criterion, data, loss, aggregation, normalization, seed, signal },
     onGroup: progress(),
     onBatch: progress('examples'),

@@ -31,6 +31,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   evaluate: ['runtime', 'data'],
   depth: ['cost', 'rewrite', 'gradients', 'data', 'runtime'],
   verify: ['rewrite', 'runtime', 'data'],
+  threads: ['criteria', 'files'],
   bench: ['runtime'],
   latency: ['cost', 'bench'],
 };
@@ -52,7 +53,7 @@ const assembly = [
 ];
 
 /** The only files that may import `node:*` or native modules; folders end in a slash. */
-const edges = ['files/', 'cli/', 'runtime/node.ts', 'data/files.ts', 'data/images.ts', 'api.ts'];
+const edges = ['files/', 'threads/', 'cli/', 'runtime/node.ts', 'data/files.ts', 'data/images.ts', 'api.ts'];
 
 const source = join(import.meta.dirname, '..', 'src');
 

@@ -221,7 +221,7 @@ export const pruneFlags = {
     flags: '--verify <level>',
     group: proof,
     help: 'what is compared: shapes, outputs (and one tensor a group), full (every float value), none (default: outputs)',
-    value: choice('none', 'shapes', 'outputs', 'full'),
+    value: choice('none', 'shapes', 'sample', 'outputs', 'full'),
     negated: { flags: '--no-verify', help: 'skip the proof', value: 'none' },
   },
   verifyData: {
@@ -265,6 +265,7 @@ export const pruneFlags = {
   provider: apiOnly,
   threads: apiOnly,
   latencyCache: apiOnly,
+  weightSums: apiOnly,
   seed,
 } as const satisfies Flags<PruneSettings>;
 
@@ -274,7 +275,7 @@ export const verifyFlags = {
   level: {
     flags: '--level <level>',
     help: 'what is compared: shapes, outputs, full (default: full)',
-    value: choice('shapes', 'outputs', 'full'),
+    value: choice('shapes', 'sample', 'outputs', 'full'),
   },
   data: {
     flags: '--data <path>',

@@ -2,6 +2,7 @@ import type { PruningGroup } from '../groups/group.js';
 import type { MemberHessian } from './obspa.js';
 import type { Aggregation, Normalization } from './scheme.js';
 import type { MemberActivation, MemberCurvature, MemberSensitivity } from './sensitivity.js';
+import type { Power } from './sums.js';
 import type { MemberWeights } from './weights.js';
 
 /** Everything a criterion may need. What a criterion names in `needs` is computed, and typed in its context. */
@@ -60,6 +61,8 @@ export type CriterionResult = ArrayLike<number> | readonly ArrayLike<number>[] |
 export interface Criterion<N extends Need = Need> {
   readonly name: string;
   readonly needs: readonly N[];
+  /** Takes sums of abs(w) to this power of every weight: they may be made ready before it is asked. */
+  readonly power?: Power;
   /** Its own defaults in place of `mean`. */
   readonly aggregation?: Aggregation;
   readonly normalization?: Normalization;

@@ -13,6 +13,7 @@ function magnitude(name: string, p: Power): Criterion<'weights'> {
   return defineCriterion({
     name,
     needs: ['weights'],
+    power: p,
     score: ({ group, weights }) =>
       membersWith(weights, 'produce', 'contract', 'batch', 'scale').map((member) =>
         powerSums(member, p, group.size),

@@ -1,5 +1,6 @@
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
+import type { Tensor } from '../onnx/tensor.js';
 import {
   dataNeeds,
   type Criterion,
@@ -8,7 +9,8 @@ import {
   type Measured,
 } from './criterion.js';
 import { aggregate, normalize, type Aggregation, type Normalization } from './scheme.js';
-import { WeightReader } from './weights.js';
+import type { LeadingSums } from './sums.js';
+import { WeightReader, type ReadySums } from './weights.js';
 
 /** Importance of each channel by group; a group that the criterion can't score is missing. */
 export type GroupScores = ReadonlyMap<PruningGroup, Float64Array>;
@@ -26,6 +28,8 @@ export interface ScoreOptions {
   readonly measured?: ReadonlyMap<PruningGroup, Measured> | undefined;
   /** Channels that are left of groups that lost some: they are normalised by themselves, all others come last. */
   readonly kept?: ReadonlyMap<PruningGroup, Int32Array> | undefined;
+  /** Sums that were made ready, to the criterion's power. */
+  readonly sums?: ReadonlyMap<Tensor, LeadingSums> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onGroup?: ((done: number, total: number) => void) | undefined;
 }
@@ -44,7 +48,9 @@ export function scoreGroups(
   const { groups = grouping.groups, seed = 0, signal, onGroup } = options;
   const aggregation = options.aggregation ?? criterion.aggregation ?? 'mean';
   const normalization = options.normalization ?? criterion.normalization ?? 'mean';
-  const reader = criterion.needs.includes('weights') ? new WeightReader(grouping, groups) : undefined;
+  const reader = criterion.needs.includes('weights')
+    ? new WeightReader(grouping, groups, readySums(criterion, options))
+    : undefined;
   const scores = new Map<PruningGroup, Float64Array>();
   const missing = criterion.needs.find((need) => (dataNeeds as readonly string[]).includes(need));
   if (missing !== undefined && !options.measured)
@@ -77,6 +83,10 @@ export function scoreGroups(
     onGroup?.(index + 1, groups.length);
   });
   return scores;
+}
+
+function readySums({ power }: Criterion, { sums }: ScoreOptions): ReadySums | undefined {
+  return sums && power && { sums, power };
 }
 
 const nothingMeasured = {

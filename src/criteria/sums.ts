@@ -1,9 +1,19 @@
 import { withScratch } from '../onnx/bytes.js';
 import type { Tensor } from '../onnx/tensor.js';
-import { decodeFloats, elementBytes, type Floats, type FloatType } from '../onnx/values.js';
+import { alignedArray, decodeFloats, elementBytes, type Floats, type FloatType } from '../onnx/values.js';
 
 /** Exponent of a sum of magnitudes. */
 export type Power = 1 | 2;
+
+/** Sums at each index of the first and the second axis. */
+export type LeadingSums = readonly [Float64Array, Float64Array];
+
+/** Makes `leadingSums` of many tensors at once, or of some of them. */
+export type SumsMaker = (
+  tensors: readonly Tensor[],
+  p: Power,
+  signal?: AbortSignal,
+) => Promise<ReadonlyMap<Tensor, LeadingSums>>;
 
 /** Elements converted at once: bytes that have to be moved or widened stay in the cache until they are summed. */
 const chunkElements = 1 << 15;
@@ -12,46 +22,86 @@ const chunkElements = 1 << 15;
  * Σ abs(w)^p at each index of the first two axes, in one pass: nearly every weight belongs to one group by its
  * first axis and to another by its second.
  */
-export function leadingSums(tensor: Tensor, p: Power): [Float64Array, Float64Array] {
+export function leadingSums(tensor: Tensor, p: Power): LeadingSums {
+  const { dtype } = tensor;
   const [rows = 1, columns = 1, ...rest] = tensor.dims;
   const inner = rest.reduce((a, b) => a * b, 1);
-  const sums: [Float64Array, Float64Array] = [new Float64Array(rows), new Float64Array(columns)];
-  eachChunk(tensor, rows, columns * inner, (values, row, end) => {
+  const sums: LeadingSums = [new Float64Array(rows), new Float64Array(columns)];
+  if (inner === 1 && (dtype === 'float16' || dtype === 'bfloat16')) {
+    const powers = halfPowers(dtype, p);
+    eachChunk(tensor, rows, columns, (bytes, row, end) =>
+      addHalves(alignedArray(bytes, 2, Uint16Array), powers, row, end, columns, sums),
+    );
+    return sums;
+  }
+  eachFloats(tensor, rows, columns * inner, (values, row, end) => {
     if (inner === 1) addRows(values, row, end, columns, p, sums);
     else addBlocks(values, row, end, columns, inner, p, sums);
   });
   return sums;
 }
 
+/** abs(w)^p by the bits of a half type without its sign: nothing has to be widened. Squares of float16 are exact. */
+function halfPowers(dtype: 'float16' | 'bfloat16', p: Power): Float32Array | Float64Array {
+  const key = `${dtype}:${p}`;
+  let table = powerTables.get(key);
+  if (!table) {
+    const bits = Uint16Array.from({ length: 2 ** 15 }, (_, i) => i);
+    const values = decodeFloats(new Uint8Array(bits.buffer), dtype);
+    const powers = Float64Array.from(values, (value) => magnitude(value, p));
+    table = dtype === 'float16' ? Float32Array.from(powers) : powers;
+    powerTables.set(key, table);
+  }
+  return table;
+}
+
+const powerTables = new Map<string, Float32Array | Float64Array>();
+
+/** The elements of a tensor of `rows` rows as numbers, as many rows at a time as make a chunk. */
+function eachFloats(
+  tensor: Tensor,
+  rows: number,
+  width: number,
+  visit: (values: Floats, from: number, to: number) => void,
+): void {
+  const dtype = tensor.dtype as FloatType;
+  let room = new Uint8Array(0);
+  eachChunk(tensor, rows, width, (bytes, row, end) => {
+    const needed = 4 * (end - row) * width;
+    if (room.length < needed) room = new Uint8Array(needed);
+    visit(decodeFloats(bytes, dtype, room), row, end);
+  });
+}
+
 /**
- * The elements of a tensor of `rows` rows, as many rows at a time as make a chunk. The array holds for one call only,
- * and no more than a block of the file is held, unless a row is longer.
+ * The bytes of a tensor of `rows` rows, as many rows at a time as make a chunk. They hold for one call only, and no
+ * more than a block of the file is held, unless a row is longer.
  */
 function eachChunk(
   { data, dtype }: Tensor,
   rows: number,
   width: number,
-  visit: (values: Floats, from: number, to: number) => void,
+  visit: (bytes: Uint8Array, from: number, to: number) => void,
 ): void {
   if (width === 0) return;
-  const size = elementBytes(dtype);
-  const step = Math.max(1, Math.floor(chunkElements / width));
-  const chunk = new Uint8Array(Math.min(step, rows) * width * 4);
+  const rowBytes = elementBytes(dtype) * width;
+  const step = rowsAtOnce * Math.ceil(chunkElements / width / rowsAtOnce);
   withScratch((scratch) => {
-    const perBlock = Math.max(step, Math.floor(scratch.length / (width * size)));
+    const perBlock = step * Math.max(1, Math.floor(scratch.length / (step * rowBytes)));
     for (let first = 0; first < rows; first += perBlock) {
       const last = Math.min(rows, first + perBlock);
-      const block = data.read(first * width * size, last * width * size, scratch);
+      const block = data.read(first * rowBytes, last * rowBytes, scratch);
       for (let row = first; row < last; row += step) {
         const end = Math.min(last, row + step);
-        const bytes = block.subarray((row - first) * width * size, (end - first) * width * size);
-        visit(decodeFloats(bytes, dtype as FloatType, chunk), row, end);
+        visit(block.subarray((row - first) * rowBytes, (end - first) * rowBytes), row, end);
       }
     }
   });
 }
 
-// One chain of additions waits for itself: the loops below keep two or more going.
+// One chain of additions waits for itself, and each element would add to its column in memory: the loops below take
+// four rows at a time.
+const rowsAtOnce = 4;
 
 function addRows(
   values: Floats,
@@ -59,27 +109,75 @@ function addRows(
   to: number,
   columns: number,
   p: Power,
-  [byRow, byColumn]: [Float64Array, Float64Array],
+  [byRow, byColumn]: LeadingSums,
 ): void {
-  const even = columns & ~1;
   let at = 0;
-  for (let row = from; row < to; row++) {
+  let row = from;
+  for (; row + rowsAtOnce <= to; row += rowsAtOnce, at += 3 * columns) {
+    let [s, t, u, v] = [0, 0, 0, 0];
+    for (let column = 0; column < columns; column++, at++) {
+      const a = magnitude(values[at]!, p);
+      const b = magnitude(values[at + columns]!, p);
+      const c = magnitude(values[at + 2 * columns]!, p);
+      const d = magnitude(values[at + 3 * columns]!, p);
+      byColumn[column]! += a + b + (c + d);
+      s += a;
+      t += b;
+      u += c;
+      v += d;
+    }
+    byRow[row]! += s;
+    byRow[row + 1]! += t;
+    byRow[row + 2]! += u;
+    byRow[row + 3]! += v;
+  }
+  for (; row < to; row++) {
     let s = 0;
-    let t = 0;
-    for (let column = 0; column < even; column += 2, at += 2) {
-      const v = magnitude(values[at]!, p);
-      const w = magnitude(values[at + 1]!, p);
-      byColumn[column]! += v;
-      byColumn[column + 1]! += w;
-      s += v;
-      t += w;
+    for (let column = 0; column < columns; column++, at++) {
+      const a = magnitude(values[at]!, p);
+      byColumn[column]! += a;
+      s += a;
     }
-    if (even < columns) {
-      const v = magnitude(values[at++]!, p);
-      byColumn[even]! += v;
-      s += v;
+    byRow[row]! += s;
+  }
+}
+
+function addHalves(
+  halves: Uint16Array,
+  powers: Float32Array | Float64Array,
+  from: number,
+  to: number,
+  columns: number,
+  [byRow, byColumn]: LeadingSums,
+): void {
+  let at = 0;
+  let row = from;
+  for (; row + rowsAtOnce <= to; row += rowsAtOnce, at += 3 * columns) {
+    let [s, t, u, v] = [0, 0, 0, 0];
+    for (let column = 0; column < columns; column++, at++) {
+      const a = powers[halves[at]! & 0x7fff]!;
+      const b = powers[halves[at + columns]! & 0x7fff]!;
+      const c = powers[halves[at + 2 * columns]! & 0x7fff]!;
+      const d = powers[halves[at + 3 * columns]! & 0x7fff]!;
+      byColumn[column]! += a + b + (c + d);
+      s += a;
+      t += b;
+      u += c;
+      v += d;
     }
-    byRow[row]! += s + t;
+    byRow[row]! += s;
+    byRow[row + 1]! += t;
+    byRow[row + 2]! += u;
+    byRow[row + 3]! += v;
+  }
+  for (; row < to; row++) {
+    let s = 0;
+    for (let column = 0; column < columns; column++, at++) {
+      const a = powers[halves[at]! & 0x7fff]!;
+      byColumn[column]! += a;
+      s += a;
+    }
+    byRow[row]! += s;
   }
 }
 
@@ -90,7 +188,7 @@ function addBlocks(
   columns: number,
   inner: number,
   p: Power,
-  [byRow, byColumn]: [Float64Array, Float64Array],
+  [byRow, byColumn]: LeadingSums,
 ): void {
   let at = 0;
   for (let row = from; row < to; row++) {
@@ -153,7 +251,7 @@ export function axisSums(tensor: Tensor, axis: number, p: Power): Float64Array {
   const outer = dims.slice(0, axis).reduce((a, b) => a * b, 1);
   const inner = dims.slice(axis + 1).reduce((a, b) => a * b, 1);
   const sums = new Float64Array(length);
-  eachChunk(tensor, outer, length * inner, (values, row, end) => {
+  eachFloats(tensor, outer, length * inner, (values, row, end) => {
     let at = 0;
     for (let o = row; o < end; o++)
       for (let a = 0; a < length; a++, at += inner) sums[a]! += sumOf(values, at, at + inner, p);

@@ -5,7 +5,7 @@ import { isFloat } from '../onnx/data-type.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, type Floats } from '../onnx/values.js';
 import { occurrencesOf, type Occurrences } from './positions.js';
-import { axisSums, leadingSums, type Power } from './sums.js';
+import { axisSums, leadingSums, type LeadingSums, type Power } from './sums.js';
 
 /** The weights of one member, row-major as (outer, axis, inner). */
 export interface MemberWeights {
@@ -25,6 +25,12 @@ export interface MemberWeights {
   sums(p: Power): Float64Array;
 }
 
+/** Sums of weights that were made before, and their power. */
+export interface ReadySums {
+  readonly sums: ReadonlyMap<Tensor, LeadingSums>;
+  readonly power: Power;
+}
+
 /**
  * Reads the weights of groups one after the other. What was read of a tensor is kept as long as a group that is
  * still to come has it too, so each tensor is converted and summed once.
@@ -38,12 +44,15 @@ export class WeightReader {
   constructor(
     private readonly grouping: Grouping,
     groups: readonly PruningGroup[],
+    ready?: ReadySums,
   ) {
     for (const group of groups) {
       const members = distinctMembers(group);
       this.members.set(group, members);
       for (const tensor of tensorsOf(members)) this.pending.set(tensor, (this.pending.get(tensor) ?? 0) + 1);
     }
+    for (const [tensor, sums] of ready?.sums ?? [])
+      if (this.pending.has(tensor)) this.read.set(tensor, new ReadTensor(tensor, sums, ready!.power));
   }
 
   /** Of a group given to the constructor. */
@@ -100,7 +109,13 @@ class ReadTensor {
   private elements: Floats | undefined;
   private readonly known = new Map<string, Float64Array>();
 
-  constructor(private readonly tensor: Tensor) {}
+  constructor(
+    private readonly tensor: Tensor,
+    sums?: LeadingSums,
+    p?: Power,
+  ) {
+    if (sums) this.known.set(`0:${p}`, sums[0]).set(`1:${p}`, sums[1]);
+  }
 
   get values(): Floats {
     return (this.elements ??= floatsOf(this.tensor));

@@ -26,6 +26,7 @@ export function externalFiles(folder: string): ExternalReader {
     return file;
   };
   return {
+    place: (range) => ({ path: resolve(range).file.path, offset: range.offset }),
     check: (range) => void resolve(range),
     read: (range, scratch) => resolve(range).read(range.offset, range.offset + range.length, scratch),
   };

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 
 import { PruneError } from '../errors.js';
-import { roomFor, type ByteSource } from '../onnx/bytes.js';
+import { roomFor, type ByteSource, type FilePlace } from '../onnx/bytes.js';
 
 /** No link is followed where the path was resolved before, and no pipe is waited for. */
 const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
@@ -12,6 +12,7 @@ const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NO
  */
 export class FileBytes implements ByteSource {
   readonly byteLength: number;
+  readonly file: FilePlace;
   private readonly identity: string;
 
   /** @throws PruneError `invalid-file`, also if the path is a link or names no file. */
@@ -25,6 +26,7 @@ export class FileBytes implements ByteSource {
     // A device or a pipe has no size, and reading it may never end.
     if (!stats.isFile()) throw this.unreadable('it is no file');
     this.byteLength = stats.size;
+    this.file = { path, offset: 0 };
     this.identity = identityOf(stats);
   }
 

@@ -9,6 +9,15 @@ export interface ByteSource {
    * enough. It must not be written to, and holds as long as `scratch` isn't used again.
    */
   read(from: number, to: number, scratch?: Uint8Array): Uint8Array;
+  /** Where they lie one after the other in a file, if they do: so that another thread can read them. */
+  readonly file?: FilePlace | undefined;
+}
+
+/** A position in a file. */
+export interface FilePlace {
+  /** Absolute, with all links resolved. */
+  readonly path: string;
+  readonly offset: number;
 }
 
 /** Bytes that are copied at a time: large enough for a disk, few enough to stay small. */
@@ -31,8 +40,14 @@ export class MemoryBytes implements ByteSource {
 export function subrange(source: ByteSource, start: number, end: number): ByteSource {
   return {
     byteLength: end - start,
+    file: source.file && { path: source.file.path, offset: source.file.offset + start },
     read: (from, to, scratch) => source.read(start + from, start + to, scratch),
   };
+}
+
+/** Bytes that are made all at once, each time they are asked for. */
+export function computedBytes(byteLength: number, make: () => Uint8Array): ByteSource {
+  return { byteLength, read: (from, to) => make().subarray(from, to) };
 }
 
 /** Room for `length` bytes: in `scratch` if it has that, else new. */

@@ -1,4 +1,5 @@
 import { PruneError } from '../errors.js';
+import type { FilePlace } from './bytes.js';
 import type { StringEntry } from './model.js';
 
 /** A part of another file, as `external_data` names it. */
@@ -16,6 +17,8 @@ export interface ExternalReader {
   check(range: ExternalRange): void;
   /** The bytes of a range, in the front of `scratch` if that is large enough. */
   read(range: ExternalRange, scratch?: Uint8Array): Uint8Array;
+  /** Where a range lies, for other threads. */
+  place?(range: ExternalRange): FilePlace;
 }
 
 /** The range of `external_data` entries; a missing offset is 0, a missing length is what the dims need (undefined if unknown). */

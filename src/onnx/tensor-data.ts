@@ -1,5 +1,5 @@
 import { PruneError } from '../errors.js';
-import type { ByteSource } from './bytes.js';
+import type { ByteSource, FilePlace } from './bytes.js';
 import type { DataType } from './data-type.js';
 import { bitsOf } from './data-type.js';
 import type { ExternalRange, ExternalReader } from './external.js';
@@ -37,6 +37,10 @@ export class StoredData implements TensorData {
 
   get byteLength(): number {
     return this.source.byteLength;
+  }
+
+  get file(): FilePlace | undefined {
+    return this.source.file;
   }
 
   bytes(): Uint8Array {
@@ -124,6 +128,10 @@ export class ExternalData implements TensorData {
     this.range = externalRange(externalEntries, tensorName, byteLength);
     this.byteLength = this.range.length;
     reader?.check(this.range);
+  }
+
+  get file(): FilePlace | undefined {
+    return this.reader?.place?.(this.range);
   }
 
   bytes(): Uint8Array {

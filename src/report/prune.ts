@@ -181,11 +181,11 @@ export function reconstructionText({ layers, data }: ReconstructionReport): stri
 /** One line: what was compared and how far apart it was. */
 export function proofText(proof: VerifyReport | undefined): string {
   if (!proof) return 'skipped';
-  const { level, passed, compared, maxError, worst, dead, runs } = proof;
+  const { level, passed, compared, maxError, worst, dead, runs, cuts } = proof;
   const verdict = passed ? 'passed' : 'failed';
   if (level === 'shapes')
     return `${verdict} (shapes only): onnxruntime loads it, every shape is as predicted`;
-  const scope = `${plural(compared, 'tensor')} compared in ${plural(runs.length, 'run')}`;
+  const scope = `${plural(compared, 'tensor')} compared in ${plural(runs.length, 'run')}${cuts > 0 ? ` of ${plural(cuts, 'cut')}` : ''}`;
   const error = `max relative error ${formatError(maxError)}${worst === undefined ? '' : ` at '${worst}'`}`;
   return `${verdict}: ${scope}, ${error}${dead.length ? `, ${dead.length} near zero proved nothing` : ''}`;
 }

@@ -2,10 +2,12 @@ import type { Axis } from '../axes/axis.js';
 import type { AxisAnalysis, RoleUse } from '../axes/couple.js';
 import { findParameters } from '../axes/parameters.js';
 import { PruneError } from '../errors.js';
+import { computedBytes } from '../onnx/bytes.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import type { Model } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
-import { elementBytes, floatTensor, withBytes, type FloatType } from '../onnx/values.js';
+import { StoredData } from '../onnx/tensor-data.js';
+import { elementBytes, floatTensor, type FloatType } from '../onnx/values.js';
 import { makeNode, ModelEdit } from '../rewrite/edit.js';
 import { atSize, type AxisChange, type Projection, type ShapeOf } from '../rewrite/projection.js';
 import { filledOutside, integerZero } from './integer-weights.js';
@@ -135,8 +137,14 @@ class Masking {
   }
 }
 
-/** A copy with zeros outside the masks; zero bytes are zero in all float types. */
+/** A copy with zeros outside the masks, made when it is asked for. */
 function zeroed(tensor: Tensor, masks: ReadonlyMap<number, Uint8Array>): Tensor {
+  const data = computedBytes(tensor.data.byteLength, () => zeroedBytes(tensor, masks));
+  return { ...tensor, data: new StoredData(data) };
+}
+
+/** Zero bytes are zero in all float types. */
+function zeroedBytes(tensor: Tensor, masks: ReadonlyMap<number, Uint8Array>): Uint8Array {
   const bytes = tensor.data.bytes().slice();
   const size = elementBytes(tensor.dtype);
   const words = size === 2 ? new Uint16Array(bytes.buffer) : new Uint32Array(bytes.buffer);
@@ -152,7 +160,7 @@ function zeroed(tensor: Tensor, masks: ReadonlyMap<number, Uint8Array>): Tensor 
         else words.fill(0, start + offset, start + offset + inner);
       }
   }
-  return withBytes(tensor, bytes);
+  return bytes;
 }
 
 /** The products of all combinations of entries, the last list varying fastest. */

@@ -1,5 +1,8 @@
-/** How much is compared: static shapes only, also outputs and one tensor of every group, or all float tensors. */
-export type ProofLevel = 'shapes' | 'outputs' | 'full';
+/**
+ * How much is compared: static shapes only; also, on a cut of the graph around each group, all float tensors, so that
+ * neither model is loaded whole; the outputs and one tensor of every group; or all float tensors.
+ */
+export type ProofLevel = 'shapes' | 'sample' | 'outputs' | 'full';
 
 /** The first thing that is not as it should be. */
 export interface ProofFailure {
@@ -24,6 +27,8 @@ export interface VerifyReport {
   readonly failure: ProofFailure | undefined;
   /** Shapes of the inputs of every run: made up ones, a second size of the symbolic dims, given data. */
   readonly runs: readonly Readonly<Record<string, readonly number[]>>[];
+  /** Cuts that were proved one by one, at level `sample`; else 0. */
+  readonly cuts: number;
   /** Tensors compared, over all runs. */
   readonly compared: number;
   /** Largest difference of a tensor, relative to its largest absolute value. */

@@ -18,6 +18,7 @@ import { inputChange, moveBounded, moveInputs } from './conditioning.js';
 import { maskedModel } from './masked.js';
 import type { ProofFailure, ProofLevel, SkippedValue, VerifyReport } from './report.js';
 import { chunks, ofPruned, openSession, PrunedModelError, runOriginal, runSession } from './run.js';
+import { boundarySpecs, cutModel, cutsAround, type Cut } from './cut.js';
 import { comparableValues, representativeValues } from './values.js';
 
 export interface VerifyInput {
@@ -53,12 +54,13 @@ export async function verify(input: VerifyInput): Promise<VerifyReport> {
   const start = performance.now();
   const proof = new Proof(input);
   const failure = await proof.run();
-  const { runs, compared, maxError, worst, dead, skipped } = proof;
+  const { runs, cuts, compared, maxError, worst, dead, skipped } = proof;
   return {
     passed: failure === undefined,
     level: input.level,
     failure,
     runs,
+    cuts,
     compared,
     maxError,
     worst,
@@ -75,6 +77,11 @@ interface Feed {
   readonly isTrial: boolean;
 }
 
+/** Values that are compared in one session each of both models: of the whole, or of a cut. */
+type Part = Cut | { readonly names: readonly string[]; readonly boundary: undefined };
+
+const isCut = (part: Part): part is Cut => part.boundary !== undefined;
+
 /** A tensor that differs by `max`; NaN where that is no number. */
 interface Disagreement {
   readonly failure: ProofFailure;
@@ -88,6 +95,7 @@ function failureOf({ message }: Error): ProofFailure {
 class Proof {
   private feeds: readonly Feed[] = [];
   private readonly used = new Set<Feed>();
+  cuts = 0;
   compared = 0;
   maxError = 0;
   worst: string | undefined = undefined;
@@ -140,6 +148,7 @@ class Proof {
     for (const given of this.input.feeds ?? []) feeds.push(await this.givenFeeds(given));
     this.feeds = feeds;
     const { analysis, masks } = this.input;
+    if (level === 'sample') return this.checkCuts(new Set(comparable.values), feeds);
     const representative = representativeValues(analysis, masks, comparable);
     const names = level === 'full' ? comparable.values : representative;
     // What mixes the batch with channels shows in any tensor behind it: the other size needs no full comparison.
@@ -156,8 +165,31 @@ class Proof {
         const failure = await this.checkValues(values, alike);
         if (failure) return failure;
       }
+    return this.nothingCompared();
+  }
+
+  private nothingCompared(): ProofFailure | undefined {
     if (this.compared > 0 || this.input.masks.size === 0) return undefined;
     return failureOf(new Error('no float value of the model could be compared; there is no proof'));
+  }
+
+  /** Every value around every group, part by part; the rest of both models is never loaded. */
+  private async checkCuts(
+    comparable: ReadonlySet<string>,
+    feeds: readonly Feed[],
+  ): Promise<ProofFailure | undefined> {
+    const { analysis, masks, shapes } = this.input;
+    const cuts = cutsAround(analysis, masks, comparable, shapes);
+    this.total = feeds.length * cuts.reduce((total, { names }) => total + names.length, 0);
+    for (const alike of this.groupByMasks(feeds)) {
+      const masked = this.masked(alike[0]!);
+      for (const cut of cuts) {
+        const failure = await this.comparePart(masked, cut, alike);
+        if (failure) return failure;
+      }
+    }
+    this.cuts = cuts.length;
+    return this.nothingCompared();
   }
 
   /** Runs whose pruned axes have the same sizes share one masked model. */
@@ -235,54 +267,65 @@ class Proof {
     names: readonly string[],
     feeds: readonly Feed[],
   ): Promise<ProofFailure | undefined> {
-    const { analysis, dense, runtime } = this.input;
-    const { shapes } = feeds[0]!;
-    const masked = maskedModel({
+    const masked = this.masked(feeds[0]!);
+    // Two float32 copies at the largest size: the masked original's and the pruned model's.
+    const elements = (name: string) => ({ shapes }: Feed) =>
+      elementCount((shapes.of(name) ?? []).map((dim) => dim ?? 1)); // prettier-ignore
+    const bytesOf = (name: string): number => 8 * Math.max(...feeds.map(elements(name)));
+    for (const chunk of chunks(names, bytesOf, heldBytes)) {
+      const failure = await this.comparePart(masked, { names: chunk, boundary: undefined }, feeds);
+      if (failure) return failure;
+    }
+    return undefined;
+  }
+
+  private masked({ shapes }: Feed): Model {
+    const { analysis, dense } = this.input;
+    return maskedModel({
       analysis,
       projection: this.projection,
       model: dense,
       shapeOf: (value) => shapes.of(value),
       dtypeOf: (value) => shapes.dtypeOf(value),
     });
-    // Two float32 copies at the largest size: the masked original's and the pruned model's.
-    const elements = (name: string) => ({ shapes }: Feed) =>
-      elementCount((shapes.of(name) ?? []).map((dim) => dim ?? 1)); // prettier-ignore
-    const bytesOf = (name: string): number => 8 * Math.max(...feeds.map(elements(name)));
-    for (const chunk of chunks(names, bytesOf, heldBytes)) {
-      const reference = await openSession(masked, chunk, runtime);
-      try {
-        const failure = await this.compareChunk(masked, reference, chunk, feeds);
-        if (failure) return failure;
-      } finally {
-        await reference.release();
-      }
-    }
-    return undefined;
   }
 
-  private async compareChunk(
+  private open(model: Model, part: Part): Promise<InferenceSession> {
+    const { shapes, runtime } = this.input;
+    return openSession(isCut(part) ? cutModel(model, part, shapes) : model, part.names, runtime);
+  }
+
+  /** What a part is fed: the graph's inputs, and where it is cut out what it reads. */
+  private feedsOf(part: Part, { tensors, shapes }: Feed): ReadonlyMap<string, Tensor> {
+    if (!isCut(part)) return tensors;
+    const made = randomInputs(this.input.runtime, boundarySpecs(part, shapes), this.input.seed);
+    const boundary = Object.entries(made).map(([name, tensor]) => [name, fromRuntime(name, tensor)] as const);
+    return new Map([...tensors, ...boundary]);
+  }
+
+  private async comparePart(
     masked: Model,
-    reference: InferenceSession,
-    names: readonly string[],
+    part: Part,
     feeds: readonly Feed[],
   ): Promise<ProofFailure | undefined> {
     const { pruned, runtime, signal } = this.input;
+    const reference = await this.open(masked, part);
     let session: InferenceSession | undefined;
     try {
-      session = await ofPruned(openSession(pruned, names, runtime));
+      session = await ofPruned(this.open(pruned, part));
       for (const feed of feeds) {
-        const { tensors, isTrial } = feed;
         throwIfAborted(signal);
-        const expected = await runOriginal(reference, tensors, runtime, isTrial);
+        const tensors = this.feedsOf(part, feed);
+        const expected = await runOriginal(reference, tensors, runtime, feed.isTrial);
         if (!expected) continue;
         this.used.add(feed);
         const sliced = new Map([...tensors].map(([name, tensor]) => [name, this.take(name, tensor)]));
         const got = await ofPruned(runSession(session, sliced, runtime));
         let moved: ReadonlyMap<string, Tensor> | undefined;
-        for (const name of names) {
+        for (const name of part.names) {
           const disagreement = this.compare(name, got.get(name)!, expected.get(name)!);
           if (disagreement) {
-            moved ??= await this.runMoved(masked, names, tensors);
+            moved ??= await this.runMoved(masked, part, tensors);
             if (!this.isIllConditioned(name, disagreement, expected.get(name)!, moved.get(name)!))
               return disagreement.failure;
           }
@@ -294,6 +337,7 @@ class Proof {
       if (error instanceof PrunedModelError) return failureOf(error);
       throw error;
     } finally {
+      await reference.release();
       await session?.release();
     }
   }
@@ -314,12 +358,12 @@ class Proof {
   /** What the original computes when everything moves by a few roundings. */
   private async runMoved(
     masked: Model,
-    names: readonly string[],
+    part: Part,
     tensors: ReadonlyMap<string, Tensor>,
   ): Promise<ReadonlyMap<string, Tensor>> {
     const { runtime, shapes, seed } = this.input;
     const moved = moveBounded(masked, (value) => shapes.dtypeOf(value) === 'float32');
-    const session = await openSession(moved, names, runtime);
+    const session = await this.open(moved, part);
     try {
       return await runSession(session, moveInputs(tensors, seed), runtime);
     } finally {

@@ -108,6 +108,7 @@ describe('texts', () => {
       level: 'outputs' as const,
       failure: undefined,
       runs: [{ input: [1, 3] }],
+      cuts: 0,
       compared: 3,
       maxError: 2.5e-7,
       worst: 'relu1',
