@@ -9,6 +9,7 @@ export function combineReports(first: VerifyReport, ...others: readonly VerifyRe
       level: all.level,
       failure: all.failure ?? next.failure,
       runs: [...all.runs, ...next.runs],
+      cuts: all.cuts + next.cuts,
       compared: all.compared + next.compared,
       maxError: worse.maxError,
       worst: worse.worst ?? all.worst ?? next.worst,
