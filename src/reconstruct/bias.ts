@@ -17,6 +17,8 @@ export interface BiasSink {
   readonly factor: number;
   /** For `mean`: the variance beside it. */
   readonly variance?: Tensor;
+  /** Where the layer's rows begin in it. Default 0. */
+  readonly start?: number;
 }
 
 /** What follows a layer, as far as each value has one reader. */

@@ -51,7 +51,8 @@ export async function layerHessians(
 ): Promise<ReadonlyMap<PruningGroup, readonly LayerHessian[]>> {
   const { analysis, groups, runtime, damping = reconstructDefaults.damping } = options;
   const { model } = analysis;
-  const byNode = new Map(findLayers(model).layers.map((layer) => [layer.node, layer]));
+  const layersWithout = findLayers(model).layers.filter(({ recurrence }) => !recurrence);
+  const byNode = new Map(layersWithout.map((layer) => [layer.node, layer]));
   const contracted = new Map<Layer, Set<PruningGroup>>();
   const unmeasured = unmeasuredFactors(analysis, byNode);
   for (const group of groups.filter(({ factor }) => !unmeasured.has(factor)))
@@ -64,6 +65,7 @@ export async function layerHessians(
       else contracted.set(layer, new Set([group]));
     }
   const layers = [...contracted.keys()];
+  if (layers.length === 0) return new Map();
   const moments = await denseMoments(layers, model, options);
   const out = new Map<PruningGroup, LayerHessian[]>();
   const products = await runtimeProduct(runtime);

@@ -19,7 +19,7 @@ import type { DataType } from '../onnx/data-type.js';
 import type { BiasSink } from './bias.js';
 import { drawRows } from './draw.js';
 import { forEachKept, keptColumns, type KeptPart, type Layer } from './layer.js';
-import { keyOf, type Schedule, type Stop } from './schedule.js';
+import { inputKeyOf, keyOf, type Schedule, type Stop } from './schedule.js';
 import { repairLayer, type Repair } from './repair.js';
 import { solveLayer, type Solution } from './solve.js';
 import type { Activations } from './sweep.js';
@@ -56,7 +56,7 @@ export class LayerSolver {
 
   async solve({ layer, hasShortcut }: Stop, plan: Schedule, activations: Activations): Promise<LayerOutcome> {
     const kept = this.keptPart(layer);
-    const x = activations.get(keyOf(plan.differing, layer.x, true))!;
+    const x = activations.get(inputKeyOf(plan.differing, layer))!;
     const y = activations.get(layer.y)!;
     const gain = layer.shortcut?.gain;
     const { shortcuts, repair } = this.context;
@@ -120,7 +120,13 @@ export class LayerSolver {
       source:
         layer.kind === 'conv'
           ? { kind: 'conv', geometry: convGeometry(node, weight.tensor.dims.slice(2), xDims.slice(2)) }
-          : { kind: 'linear', columns: layout.inputs, outputs: layout.rows, transposed },
+          : {
+              kind: 'linear',
+              columns: layout.inputs,
+              outputs: layout.rows,
+              transposed,
+              recurrence: layer.recurrence && { ...layer.recurrence, matrix: matrixOf(layer) },
+            },
       xDtype: dtype,
       yDtype: dtype,
       groups: kept.rows.length,
@@ -151,7 +157,9 @@ export class LayerSolver {
     const values = floatsOf(weight);
     const matrix = new Float64Array(moments.groups * moments.outputs * moments.inputs);
     forEachKept(layer, kept, (inWeight, inMatrix) => (matrix[inMatrix] = alpha * values[inWeight]!));
-    const old = sink?.tensor && floatsOf(sink.tensor);
+    const { weights } = this.context;
+    const known = sink && (weights.get(sink.node)?.get(sink.input) ?? sink.tensor);
+    const old = known && floatsOf(known);
     const rows = kept.rows.flatMap((list) => [...list]);
     const bias = Float64Array.from(rows, (row) => (sink?.kind === 'own' ? sink.factor * old![row]! : 0));
     const hasBias = sink !== undefined;
@@ -166,7 +174,8 @@ export class LayerSolver {
       return outcome;
     }
     // Zero where channels go: the masked model reads this weight in place of its masked one.
-    const solved = new Float64Array(values.length);
+    const written = weights.get(layer.node)?.get(layer.weightInput);
+    const solved = written ? Float64Array.from(floatsOf(written)) : new Float64Array(values.length);
     forEachKept(layer, kept, (inWeight, inMatrix) => (solved[inWeight] = solution.matrix[inMatrix]! / alpha));
     this.write(layer.node, layer.weightInput, withFloats(weight, solved));
     if (sink) this.writeBias(layer, sink, rows, solution, old);
@@ -198,7 +207,8 @@ export class LayerSolver {
     old: Floats | undefined,
   ): void {
     const values = old?.slice() ?? new Float64Array(layer.layout.rows);
-    rows.forEach((row, i) => {
+    rows.forEach((inLayer, i) => {
+      const row = (sink.start ?? 0) + inLayer;
       const shift = offset[i]!;
       if (sink.kind === 'own' || sink.kind === 'created') values[row] = shift / sink.factor;
       else values[row]! += sink.kind === 'add' ? shift : -shift;
@@ -216,6 +226,12 @@ export class LayerSolver {
     if (changes) changes.set(input, tensor);
     else weights.set(node, new Map([[input, tensor]]));
   }
+}
+
+/** The whole dense matrix: [rows, inputs] */
+function matrixOf({ layout, weight }: Layer): Float32Array {
+  const { rows, inputs, start = 0 } = layout;
+  return Float32Array.from(floatsOf(weight.tensor).subarray(start, start + rows * inputs));
 }
 
 function withFloats(tensor: Tensor, values: Floats): Tensor {

@@ -3,8 +3,9 @@ import { floatAttribute, intAttribute } from '../onnx/attributes.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
 import type { BiasSink } from './bias.js';
+import type { Recurrence } from './recurrent.js';
 
-/** Where the entries of a layer's matrix lie in its weight: at row · r + input · i + entry · e. */
+/** Where the entries of a layer's matrix lie in its weight: at start + row · r + input · i + entry · e. */
 export interface WeightLayout {
   readonly rows: number;
   /** Input channels that one row reads: those of its group. */
@@ -13,6 +14,8 @@ export interface WeightLayout {
   readonly entries: number;
   readonly rowStride: number;
   readonly inputStride: number;
+  /** Default 0. */
+  readonly start?: number;
 }
 
 /** A node that multiplies an activation by a weight: what reconstruction solves for. */
@@ -22,7 +25,10 @@ export interface Layer {
   readonly name: string;
   readonly kind: 'conv' | 'linear';
   readonly x: string;
+  /** What the layer puts out in the dense model; of a recurrence, whose products are no values, what it reads there. */
   readonly y: string;
+  /** The node's first output. */
+  readonly output: string;
   readonly weightInput: number;
   readonly weight: ParameterSource;
   readonly layout: WeightLayout;
@@ -35,6 +41,7 @@ export interface Layer {
   /** y = alpha · (x W) + beta · bias */
   readonly alpha: number;
   readonly bias: BiasSink | undefined;
+  readonly recurrence?: Recurrence;
 }
 
 /** What a node would be as a layer, without its bias; a reason if it can't be one, undefined if it is something else. */
@@ -49,7 +56,15 @@ export function layerShape(
   if (!weight) return undefined;
   const { dims, dtype } = weight.tensor;
   if (!isFloat(dtype)) return `its weight is of type ${dtype}`;
-  const base = { x, y: node.outputs[0]!, weightInput: 1, weight, transposed: false, alpha: 1 };
+  const base = {
+    x,
+    y: node.outputs[0]!,
+    output: node.outputs[0]!,
+    weightInput: 1,
+    weight,
+    transposed: false,
+    alpha: 1,
+  };
   if (node.opType === 'Conv') {
     const [rows = 1, inputs = 1, ...kernel] = dims;
     const entries = kernel.reduce((a, b) => a * b, 1);
@@ -97,12 +112,12 @@ export function forEachKept(
   { rows, inputs }: KeptPart,
   visit: (inWeight: number, inMatrix: number) => void,
 ): void {
-  const { entries, rowStride, inputStride } = layout;
+  const { entries, rowStride, inputStride, start = 0 } = layout;
   let at = 0;
   for (const group of rows)
     for (const row of group)
       for (let e = 0; e < entries; e++)
-        for (const input of inputs) visit(row * rowStride + input * inputStride + e, at++);
+        for (const input of inputs) visit(start + row * rowStride + input * inputStride + e, at++);
 }
 
 /** Number of columns of the kept matrix. */

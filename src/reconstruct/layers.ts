@@ -4,6 +4,7 @@ import { capturedNames, indexGraph } from '../onnx/graph-index.js';
 import type { Model } from '../onnx/model.js';
 import { followOutput, type Shortcut } from './bias.js';
 import { layerShape, type Layer } from './layer.js';
+import { recurrentLayers } from './recurrent.js';
 
 /** A layer with the shortcut that is added to its output. */
 export interface FollowedLayer extends Layer {
@@ -34,9 +35,18 @@ export function findLayers({ graph }: Model): FoundLayers {
   const layers: FollowedLayer[] = [];
   const left: { node: string; why: string }[] = [];
   graph.nodes.forEach((node, i) => {
+    const name = nodeLabel(node, i);
+    const parts = recurrentLayers(node, i, sources);
+    if (typeof parts === 'string') return void left.push({ node: name, why: parts });
+    for (const part of parts ?? []) {
+      const { weight, bias } = part;
+      if ([weight.tensor, bias?.tensor].some((tensor) => tensor && uses.get(tensor)! > 1))
+        return void left.push({ node: name, why: 'its weights are used elsewhere too' });
+      const label = part.recurrence?.ofState ? `${name} (recurrent)` : name;
+      layers.push({ ...part, name: label, shortcut: undefined });
+    }
     const shape = layerShape(node, sources);
     if (shape === undefined) return;
-    const name = nodeLabel(node, i);
     if (typeof shape === 'string') return void left.push({ node: name, why: shape });
     if (uses.get(shape.weight.tensor)! > 1)
       return void left.push({ node: name, why: 'its weight is used elsewhere too' });

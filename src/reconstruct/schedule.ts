@@ -50,6 +50,11 @@ export function keyOf(differing: ReadonlySet<string>, value: string, masked: boo
   return masked && differing.has(value) ? `masked::${value}` : value;
 }
 
+/** What a layer is solved on: its input in the masked model, but the dense state of a recurrence. */
+export function inputKeyOf(differing: ReadonlySet<string>, { x, recurrence }: FollowedLayer): string {
+  return keyOf(differing, x, recurrence?.ofState !== true);
+}
+
 /**
  * @param isOpaque nodes that onnxruntime can't run
  */
@@ -63,7 +68,12 @@ export function schedule(
   const maskedSources = findParameters(masked.graph);
   const indexOf = new Map<string, number>();
   dense.graph.nodes.forEach((node, i) => indexOf.set(nameOf(node), i));
-  const layerOf = new Map(layers.map((layer) => [layer.node, layer]));
+  const layersOf = new Map<number, FollowedLayer[]>();
+  for (const layer of layers) {
+    const list = layersOf.get(layer.node);
+    if (list) list.push(layer);
+    else layersOf.set(layer.node, [layer]);
+  }
 
   const differing = new Set<string>();
   const levels = new Map<string, number>();
@@ -79,13 +89,17 @@ export function schedule(
       !twin || twin.opType !== node.opType || twin.inputs.some((name, i) => name !== node.inputs[i]);
     const differs = isMasked || read.some((name) => differing.has(name));
     const level = Math.max(0, ...read.map((name) => levels.get(name) ?? 0));
-    const layer = differs && index !== undefined ? layerOf.get(index) : undefined;
+    // Of the two products of a recurrence maybe only one loses something.
+    const isConcerned = ({ recurrence, weightInput, x }: FollowedLayer): boolean =>
+      !recurrence || differing.has(x) || node.inputs[weightInput] !== twin!.inputs[weightInput];
+    const own =
+      differs && index !== undefined && level < Infinity
+        ? (layersOf.get(index) ?? []).filter(isConcerned)
+        : [];
     nodeLevels.set(first, level);
     let after = level;
-    if (layer && level < Infinity) {
-      stops.push({ layer, wave: level, hasShortcut: false });
-      after++;
-    }
+    for (const layer of own) stops.push({ layer, wave: level, hasShortcut: false });
+    if (own.length > 0) after++;
     // Bodies would have to be renamed inside; what onnxruntime doesn't know can't run.
     if (isOpaque(node) || (differs && capturedNames(node).length > 0)) after = Infinity;
     for (const output of node.outputs) {
@@ -108,7 +122,7 @@ export function schedule(
   for (let wave = 0; wave < waves.length; wave++) waves[wave] ??= [];
   const reached = new Set(stops.map(({ layer }) => layer));
   const left = layers
-    .filter((layer) => !reached.has(layer) && levels.get(layer.y) === Infinity)
+    .filter((layer) => !reached.has(layer) && levels.get(layer.output) === Infinity)
     .map(({ name }) => ({ node: name, why: 'it is behind a node that could not be run' }));
   const segments = segmentsOf(dense, masked, waves, differing, nodeLevels, indexOf);
   return { waves, segments, differing, denseSources, maskedSources, left };
@@ -127,8 +141,8 @@ function segmentsOf(
   const isStop = new Map<string, number>();
   for (const stop of waves.flat()) {
     const { layer, hasShortcut, wave } = stop;
-    isStop.set(layer.y, wave);
-    needed.add(keyOf(differing, layer.x, true)).add(layer.y);
+    isStop.set(layer.output, wave);
+    needed.add(inputKeyOf(differing, layer)).add(layer.y);
     const value = layer.shortcut?.value;
     if (hasShortcut && value !== undefined) needed.add(value).add(keyOf(differing, value, true));
   }

@@ -7,7 +7,7 @@ import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { keyOf, type Schedule, type Segment, type Stop } from './schedule.js';
+import { inputKeyOf, keyOf, type Schedule, type Segment, type Stop } from './schedule.js';
 import type { Weights } from './weight-edit.js';
 
 /** Activations of all batches, by key; a value is held from the segment that makes it to the last that reads it. */
@@ -68,7 +68,7 @@ function usesOf(schedule: Schedule, segment: Segment, stops: readonly Stop[]): S
       for (const name of node.outputs) if (name) written.add(keyOf(differing, name, isMasked));
     }
   for (const { layer, hasShortcut } of stops) {
-    read.add(keyOf(differing, layer.x, true)).add(layer.y);
+    read.add(inputKeyOf(differing, layer)).add(layer.y);
     const value = layer.shortcut?.value;
     if (hasShortcut && value !== undefined) read.add(value).add(keyOf(differing, value, true));
   }

@@ -23,7 +23,18 @@ export type RowSource =
       readonly outputs: number;
       /** The contracted axis comes first (`transA` of Gemm). */
       readonly transposed: boolean;
+      readonly recurrence?: RecurrentRows | undefined;
     };
+
+/** A product inside a recurrence: y is fed with the dense model's input, and the wanted output made of it. */
+export interface RecurrentRows {
+  /** [outputs, columns] */
+  readonly matrix: Float32Array;
+  /** x and y are states [steps, directions, batch, columns]: of one direction, those that a further step reads. */
+  readonly ofState: boolean;
+  readonly direction: number;
+  readonly isReversed: boolean;
+}
 
 /** What moments are taken of. Columns of a convolution are ordered (kernel entry, input channel). */
 export interface MomentSpec {
@@ -69,8 +80,7 @@ export class MomentSession {
     if (shortcut) [feeds['a'], feeds['b']] = shortcut;
     const { source } = spec;
     const images = source.kind === 'conv' ? x.dims[0]! : 1;
-    const count =
-      source.kind === 'conv' ? elementCount(y.dims.slice(2)) : elementCount(x.dims) / source.columns;
+    const count = source.kind === 'conv' ? elementCount(y.dims.slice(2)) : rowsOf(source, x.dims);
     const positions = draw(count);
     feeds['positions'] = runtime.tensor('int64', BigInt64Array.from(positions, BigInt), [positions.length]);
     if (source.kind === 'conv') {
@@ -92,6 +102,13 @@ export class MomentSession {
   release(): Promise<void> {
     return this.session.release();
   }
+}
+
+function rowsOf(
+  { columns, recurrence }: Extract<RowSource, { kind: 'linear' }>,
+  dims: readonly number[],
+): number {
+  return recurrence?.ofState ? (dims[0]! - 1) * dims[2]! : elementCount(dims) / columns;
 }
 
 function momentModel(spec: MomentSpec): Model {
@@ -168,18 +185,34 @@ function convRows(
 function linearRows(
   build: Builder,
   spec: MomentSpec,
-  { columns, outputs, transposed }: Extract<RowSource, { kind: 'linear' }>,
+  { columns, outputs, transposed, recurrence }: Extract<RowSource, { kind: 'linear' }>,
   x: string,
   y: string,
 ): Rows {
   const drawn = (value: string): string =>
     build.op('Gather', [value, 'positions'], undefined, [['axis', 0n]]);
-  const inputs = build.reshape(transposed ? build.transpose(x, [1, 0]) : x, [-1, columns]);
-  const wanted = build.reshape(y, [-1, outputs]);
+  const flat = (value: string): string =>
+    build.reshape(recurrence?.ofState ? earlierStates(build, recurrence, value) : value, [-1, columns]);
+  const inputs = flat(transposed ? build.transpose(x, [1, 0]) : x);
+  const wanted = recurrence
+    ? build.op(
+        'Gemm',
+        [flat(y), build.constant(floatTensor('', recurrence.matrix, [outputs, columns]))],
+        undefined,
+        [['transB', 1n]],
+      )
+    : build.reshape(y, [-1, outputs]);
   return {
     x: build.unsqueeze(build.gather(drawn(inputs), spec.keptInputs, 1)),
     y: build.unsqueeze(build.gather(drawn(wanted), spec.keptOutputs, 1)),
   };
+}
+
+/** The states of one direction that its next step reads; what the first step reads is not among them. */
+function earlierStates(build: Builder, { direction, isReversed }: RecurrentRows, value: string): string {
+  const own = build.gather(value, Int32Array.of(direction), 1);
+  const [start, end] = isReversed ? [1, 2 ** 31] : [0, -1];
+  return build.op('Slice', [own, build.integers([start]), build.integers([end]), build.integers([0])]);
 }
 
 /** Makes nodes of a moment graph; every method returns the name of what it makes. */
