@@ -95,6 +95,8 @@ class Coupling {
   private readonly candidates: ReadonlyMap<number, Permutation>;
   private readonly permutations: Permutation[] = [];
   private readonly permuting = new Set<number>();
+  /** Values that a node, a body or the outside reads. */
+  private readonly used: ReadonlySet<string>;
   private readonly rules: ReadonlyMap<string, AxisRule>;
 
   constructor(
@@ -103,6 +105,11 @@ class Coupling {
     private readonly options: CoupleOptions,
   ) {
     this.sources = findParameters(model.graph);
+    const { nodes, outputs } = model.graph;
+    this.used = new Set([
+      ...nodes.flatMap((node) => [...node.inputs, ...capturedNames(node)]),
+      ...outputs.map(({ name }) => name),
+    ]);
     this.candidates = findPermutations(model.graph, facts, (value) => this.sources.has(value));
     this.rules = options.rules ? new Map([...axisRules, ...Object.entries(options.rules)]) : axisRules;
   }
@@ -165,7 +172,11 @@ class Coupling {
         if (value && !inputs[input] && notation.inputs[input])
           throw new NoRelation(`the rank of input ${input} ('${value}') is unknown`);
       });
-      // An output of unknown shape beside the first gets no axes; whoever reads it is blocked.
+      // An output of unknown shape gets no axes: nothing would tell its readers what goes from it.
+      node.outputs.forEach((value, k) => {
+        if (k > 0 && value && this.used.has(value) && !this.facts.shapeOf(value))
+          throw new NoRelation(`the rank of output ${k} ('${value}') is unknown`);
+      });
       const outputs = node.outputs.map((value, k) =>
         value && (k === 0 || this.facts.shapeOf(value)) ? context.outputShape(k) : undefined,
       );

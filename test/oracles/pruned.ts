@@ -15,11 +15,14 @@ export interface RandomPlanOptions {
   readonly seed?: number;
   /** Which groups may lose channels. Default: all. */
   readonly only?: (group: PruningGroup) => boolean;
+  /** Axes of inputs and outputs that may lose positions too. */
+  readonly allowIo?: readonly string[];
 }
 
 export async function pruneAtRandom(model: Model, runtime: Runtime, options: RandomPlanOptions = {}) {
-  const { ratio = 0.5, seed = 1, only = () => true } = options;
-  const { model: dense, fold, shapes, axes: analysis, grouping } = await analyze(model, { runtime });
+  const { ratio = 0.5, seed = 1, only = () => true, allowIo } = options;
+  const settings = { runtime, ...(allowIo && { allowIo }) };
+  const { model: dense, fold, shapes, axes: analysis, grouping } = await analyze(model, settings);
   const random = randomGenerator(seed);
   const masks = new Map<Factor, Uint8Array>();
   for (const group of grouping.groups.filter(only)) {

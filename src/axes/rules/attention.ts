@@ -111,8 +111,9 @@ function multiHeadAttention(op: OpContext): Relation {
   if (!isPacked && !op.has(1)) throw new NoRelation('it has no keys');
   const keyRank = op.has(1) ? op.shape(1).length : 0;
   const keys = keyRank === 5 ? '#n #t h 2 d' : keyRank === 4 ? '#n h #t d' : '#n #t (h d)';
-  // Packed with the queries or keys, values are as wide as they are.
-  const v = isPacked || keyRank === 5 ? 'd' : 'v';
+  // Packed with the queries or keys values are as wide as they are, and with a cache onnxruntime wants them to be.
+  const isCached = op.has(6) || op.has(7);
+  const v = isPacked || keyRank === 5 || isCached ? 'd' : 'v';
   const inputs = operands(
     op,
     isPacked ? '#n #s h 3 d' : '#n #s (h d)',
@@ -130,7 +131,7 @@ function multiHeadAttention(op: OpContext): Relation {
   return {
     notation: `${inputs} -> ${outputs}`,
     sizes: { h: heads },
-    attention: { heads: ['h'], contracted: ['d'], carried: ['v'] },
+    attention: { heads: ['h'], contracted: ['d'], carried: [v] },
     roles: [undefined, undefined, undefined, 'shift'],
     why,
   };

@@ -59,9 +59,20 @@ const standard = (g: GraphBuilder, c: Choices): void => {
     joined(g, c, from, y);
     return;
   }
-  const split = projections.map((y, i) => nested(g, c, y, i === 0 ? heads : keyHeads));
-  const y = g.op('Attention', [...split, bias], [n, heads, length, valueSize], causal);
-  joined(g, c, from, flat(g, c, y));
+  const split: (Value | undefined)[] = projections.map((y, i) => nested(g, c, y, i === 0 ? heads : keyHeads));
+  const outputs = [[n, heads, length, valueSize]];
+  // Keys and values of earlier steps, and what is kept for later ones.
+  const past = !bias && c.flag();
+  if (past) {
+    const sizes = [size, valueSize];
+    const made = sizes.map((d) => nested(g, c, linear(g, x, c, keyHeads * d), keyHeads));
+    split.push(undefined, ...made);
+    outputs.push(...sizes.map((d) => [n, keyHeads, 2 * length, d]));
+  }
+  const inputs = past ? split : [...split, bias];
+  const [y, , values] = g.multi('Attention', inputs, outputs, causal);
+  joined(g, c, from, flat(g, c, y!));
+  if (values) linear(g, values, c, 2);
 };
 
 /** Pairs of dims turned by an angle that depends on the position. */
@@ -138,18 +149,25 @@ const multiHead = (g: GraphBuilder, c: Choices): void => {
   const from = stream(g, c);
   if (!from) return;
   const { x, n, length } = from;
-  const [heads, size, valueSize] = [c.of([1, 2, 3]), c.of([2, 3, 4]), c.of([2, 3, 4])];
+  const [heads, size] = [c.of([1, 2, 3]), c.of([2, 3, 4])];
+  const hasPast = c.below(3) === 1;
+  // With a cache onnxruntime wants values as wide as keys.
+  const valueSize = hasPast ? size : c.of([2, 3, 4]);
   const widths = [heads * size, heads * size, heads * valueSize];
   const projections = widths.map((width) => linear(g, x, c, width));
+  const op = microsoft('MultiHeadAttention');
+  const masks = [undefined, undefined, [1, 1, length, length], [1, heads, length, length]];
+  const mask = hasPast ? undefined : c.of(masks);
   const packedBias = c.flag() ? g.weight([widths.reduce((a, b) => a + b, 0)], c) : undefined;
-  const mask = c.of([undefined, undefined, [1, 1, length, length], [1, heads, length, length]]);
-  const y = g.op(
-    microsoft('MultiHeadAttention'),
-    [...projections, packedBias, undefined, mask && g.weight(mask, c)],
-    [n, length, heads * valueSize],
-    { num_heads: heads },
-  );
-  joined(g, c, from, y);
+  // Keys and values of earlier steps, here made from the same values.
+  const past = hasPast ? [0, 1].map(() => nested(g, c, linear(g, x, c, heads * size), heads)) : [];
+  const inputs = [...projections, packedBias, undefined, mask && g.weight(mask, c), ...past];
+  const total = hasPast ? 2 * length : length;
+  const caches = c.flag() ? [size, valueSize].map((d) => [n, heads, total, d]) : [];
+  const outputs = [[n, length, heads * valueSize], ...caches];
+  const [y, , values] = g.multi(op, inputs, outputs, { num_heads: heads });
+  joined(g, c, from, y!);
+  if (values) linear(g, values, c, 2);
 };
 
 /** Its kernels take few head sizes, and the lengths of the sequences as an input. */
@@ -157,7 +175,8 @@ const groupedQuery = (g: GraphBuilder, c: Choices): void => {
   const from = stream(g, c);
   if (!from || g.settings.symbolic) return;
   const { x, n, length } = from;
-  const [keyHeads, repeats, size] = [c.of([1, 2]), c.of([1, 2]), c.of([8, 16])];
+  const rotation = c.below(3) === 1;
+  const [keyHeads, repeats, size] = [c.of([1, 2]), c.of([1, 2]), rotation ? 16 : c.of([8, 16])];
   const heads = keyHeads * repeats;
   const isPacked = c.below(3) === 0;
   const widths = [heads * size, keyHeads * size, keyHeads * size];
@@ -176,11 +195,12 @@ const groupedQuery = (g: GraphBuilder, c: Choices): void => {
   const lengths = g.ints(new Array<number>(n).fill(length - 1), [n], 'int32');
   const total = g.ints([length], [1], 'int32');
   const cache = [n, keyHeads, length, size];
+  const tables = rotation ? [0, 1].map(() => g.weight([length + 2, size / 2], c)) : [];
   const [y] = g.multi(
     microsoft('GroupQueryAttention'),
-    [...projections, undefined, undefined, lengths, total],
+    [...projections, undefined, undefined, lengths, total, ...tables],
     [[n, length, heads * size], cache, cache],
-    { num_heads: heads, kv_num_heads: keyHeads },
+    { num_heads: heads, kv_num_heads: keyHeads, ...(rotation && { do_rotary: 1 }) },
   );
   joined(g, c, from, y!);
 };

@@ -93,9 +93,18 @@ const bits = (op: string) => (g: GraphBuilder, c: Choices) => {
 export const elementwise: Steps = {
   ...stepsFor(
     `Relu Abs Atan Asinh Ceil Cos Elu Erf Floor HardSigmoid Identity LeakyRelu Neg Round Selu Shrink Sigmoid Sign Sin
-     Softplus Softsign Tanh ThresholdedRelu Dropout Celu`,
+     Softplus Softsign Tanh ThresholdedRelu Celu`,
     unary,
   ),
+  Dropout: (g, c) => {
+    const x = g.pick(c);
+    if (!x) return;
+    if (c.flag()) g.step('Dropout', [x], x.dims);
+    else {
+      const [y, mask] = g.multi('Dropout', [x], [x.dims, x.dims]) as [Value, Value];
+      g.step('Where', [mask, y, g.scalar(2)], x.dims);
+    }
+  },
   ...stepsFor('HardSwish', unary, 14),
   ...stepsFor('Mish', unary, 18),
   ...stepsFor('Gelu', unary, 20),

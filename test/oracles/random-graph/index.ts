@@ -14,6 +14,7 @@ import { movement } from './movement.js';
 import { opaque } from './opaque.js';
 import { quantization } from './quantization.js';
 import { recurrent } from './recurrent.js';
+import { sizes } from './sizes.js';
 import { normalization, pooling, reduction } from './statistics.js';
 
 export interface Recipe {
@@ -42,6 +43,7 @@ const families: readonly Steps[] = [
   recurrent,
   quantization,
   constant,
+  sizes,
   attention,
   fused,
   opaque,

@@ -17,7 +17,13 @@ const layerNorm = (op: string, hasBias: boolean) => (g: GraphBuilder, c: Choices
   const axis = hasBias ? axisOf(x, c) : x.dims.length - 1;
   const inner = x.dims.slice(axis);
   const bias = hasBias && c.flag() ? g.weight(inner, c) : undefined;
-  g.step(op, [x, g.weight(inner, c), bias], x.dims, { axis: axis - x.dims.length });
+  const how = { axis: axis - x.dims.length };
+  if (op === 'LayerNormalization' && c.below(4) === 1) {
+    const single = x.dims.map((dim, i) => (i < axis ? dim : 1));
+    const outputs = [x.dims, single, single];
+    const [y, mean] = g.multi(op, [x, g.weight(inner, c), bias], outputs, how) as [Value, Value];
+    g.step('Sub', [y, mean], x.dims);
+  } else g.step(op, [x, g.weight(inner, c), bias], x.dims, how);
 };
 
 export const normalization: Steps = {
@@ -86,11 +92,21 @@ const pool = (op: string) => (g: GraphBuilder, c: Choices) => {
   if (!x) return;
   const stride = c.of([1, 2]);
   const spatial = x.dims.slice(2);
-  const out = spatial.map((d) => Math.floor((d - 2) / stride) + 1);
-  g.step(op, [x], [...x.dims.slice(0, 2), ...out], {
+  // The last window may stick out; onnxruntime's LpPool doesn't know that.
+  const ceil = op !== 'LpPool' && c.below(4) === 1;
+  const round = ceil ? Math.ceil : Math.floor;
+  const out = [...x.dims.slice(0, 2), ...spatial.map((d) => round((d - 2) / stride) + 1)];
+  const how = {
     kernel_shape: spatial.map(() => 2),
     strides: spatial.map(() => stride),
-  });
+    ...(ceil && { ceil_mode: 1 }),
+  };
+  // Where the largest were found: positions that are counted over all channels.
+  if (op === 'MaxPool' && c.below(6) === 1) {
+    const [y, places] = g.multi(op, [x], [out, out], how) as [Value, Value];
+    const far = g.op('Mul', [g.op('Cast', [places], out, { to: 1 }), g.scalar(0.01)], out);
+    g.step('Add', [y, far], out);
+  } else g.step(op, [x], out, how);
 };
 
 const globalPool = (op: string) => (g: GraphBuilder, c: Choices) => {
