@@ -93,7 +93,7 @@ const pool = (op: string) => (g: GraphBuilder, c: Choices) => {
   const stride = c.of([1, 2]);
   const spatial = x.dims.slice(2);
   // The last window may stick out; onnxruntime's LpPool doesn't know that.
-  const ceil = op !== 'LpPool' && c.below(4) === 1;
+  const ceil = op !== 'LpPool' && g.opset >= 10 && c.below(4) === 1;
   const round = ceil ? Math.ceil : Math.floor;
   const out = [...x.dims.slice(0, 2), ...spatial.map((d) => round((d - 2) / stride) + 1)];
   const how = {
