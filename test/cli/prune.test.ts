@@ -72,6 +72,21 @@ it('repeats and verifies a plan', async () => {
   expect(existsSync(at('other.onnx'))).toBe(false);
 });
 
+it('removes residual branches, then channels, and proves both from the plan', async () => {
+  const [model, plan, output] = [trained('vit_tiny'), at('depth.json'), at('depth.onnx')];
+  const data = ['--data', 'random', '--limit', '8'];
+  const args = ['--depth', '0.25', '--depth-unit', 'block', '--depth-score', 'similarity', '--ratio', '0.2'];
+  const first = await run([model, ...args, ...data, '--no-reconstruct', '--plan', plan, '-o', output]);
+  expect(first).toMatchObject({ code: 0, stderr: '' });
+  expect(first.stdout).toMatch(
+    /^depth +2 of 8 residual branches removed by similarity of blocks on .*Add_1$/m,
+  );
+  const proof = await run(['verify', model, output, '--plan', plan]);
+  expect(proof).toMatchObject({ code: 0, stderr: '' });
+  expect((await run([model, '--from-plan', plan, '-o', at('depth-again.onnx')])).code).toBe(0);
+  expect(readFileSync(at('depth-again.onnx')).equals(readFileSync(output))).toBe(true);
+});
+
 it('writes no model in a dry run, but the report and the plan that were asked for', async () => {
   const inside = at('dry');
   mkdirSync(inside);
@@ -135,6 +150,8 @@ it('inspects: text, JSON and both graphs', async () => {
   const text = await run(['inspect', model]);
   expect(text).toMatchObject({ code: 0, stderr: '' });
   expect(text.stdout).toMatch(/^coverage .*with --residual-stream/m);
+  expect(text.stdout).toMatch(/^residual branch +block +parameters +MACs$/m);
+  expect(text.stdout).toMatch(/^b7 \/b\/b\.3\/Add_1 +3 +74\.4 k +3\.69 M$/m);
   const { stdout } = await run(['inspect', model, '--json']);
   const { groups } = JSON.parse(stdout) as { groups: { id: string; members: { notation: string }[] }[] };
   expect(
