@@ -3,7 +3,7 @@
 // of the same files. Sizes are measured one by one into FOLDER/large-models.json; `--report` writes
 // docs/large-models.md and docs/large-models.svg from it. Needs Linux, GNU cp and time, and twice the size on the disk.
 // Usage: npm run build && node scripts/large-models.mjs FOLDER --size 4GiB [--type fp16] [--runs 3] [--cold]
-//        node scripts/large-models.mjs FOLDER --report
+//        node scripts/large-models.mjs FOLDER --report [--note 'what else is to be known of the runs']
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
@@ -22,6 +22,7 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string', default: '3' },
     cold: { type: 'boolean', default: false },
     report: { type: 'boolean', default: false },
+    note: { type: 'string' },
   },
 });
 const [folder] = positionals;
@@ -102,14 +103,16 @@ function measure() {
 }
 
 function median(list) {
-  return list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
+  const sorted = list.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
 function report() {
   const gib = (bytes) => (bytes / 2 ** 30).toPrecision(3);
   const mib = (bytes) => Math.round(bytes / 2 ** 20);
   const line = ({ type, bytes, cold, runs, copy, prune, memory }) =>
-    `| ${gib(bytes)} | ${type} | ${cold ? 'cold' : 'warm'} | ${runs} | ${copy.toFixed(1)} | ${prune.toFixed(1)} | ${(prune / copy).toFixed(2)} | ${mib(memory)} |`;
+    `| ${gib(bytes)} | ${type} | ${cold ? 'cold' : 'warm'} | ${runs} | ${copy.toPrecision(2)} | ${prune.toPrecision(2)} | ${(prune / copy).toFixed(2)} | ${mib(memory)} |`;
   writeFileSync(
     'docs/large-models.md',
     [
@@ -122,6 +125,7 @@ function report() {
       '',
       `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}. Made by \`scripts/large-models.mjs\`.`,
       '',
+      ...(values.note ? [values.note, ''] : []),
       '| GiB | type | page cache | runs | copy, s | prune, s | prune / copy | peak memory, MiB |',
       '| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |',
       ...rows.map(line),
@@ -153,7 +157,7 @@ function report() {
       max: 16,
     },
     yAxis: [
-      { type: 'log', name: 'seconds', min: 0.1, max: 100 },
+      { type: 'log', name: 'seconds', min: 0.01, max: 100 },
       { type: 'value', name: 'MiB', min: 0, max: 1024, splitLine: { show: false } },
     ],
     series: [
