@@ -2,7 +2,7 @@
 // Top-1 of resnet20_bn pruned by each criterion, without repair, at once and in steps. Every run that is done is one
 // line of .tmp/criteria.jsonl, so that an interrupted table goes on where it stopped.
 // Usage: npm run build && node scripts/criteria-table.mjs run [MINUTES]; node scripts/criteria-table.mjs page
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { criteria, evaluate, loadModel, nodeRuntime, openData, prune } from '../dist/index.js';
 
@@ -16,7 +16,6 @@ const pathOf = (name) => fileURLToPath(new URL(`../models/${name}`, import.meta.
 
 const names = Object.keys(criteria);
 const readsData = (name) => criteria[name].needs.some((need) => need !== 'weights' && need !== 'seed');
-const isDrawn = (name) => readsData(name) || name === 'random';
 
 /** What to run, the most telling first. */
 function* tasks() {
@@ -96,30 +95,50 @@ function remembered(name, draw, scored) {
 
 function page() {
   const rows = [...done.values()];
+  const meanOf = (own) => (100 * own.reduce((sum, { top1 }) => sum + top1, 0)) / own.length;
   const cell = (criterion, count, share) => {
-    const own = rows.filter(
-      (row) => row.criterion === criterion && row.steps === count && row.share === share,
-    );
-    if (own.length === 0) return '';
-    const mean = own.reduce((sum, { top1 }) => sum + top1, 0) / own.length;
-    return `${(100 * mean).toFixed(2)}${own.length > 1 ? ` (${own.length})` : ''}`;
+    const own = rows.filter((row) => row.criterion === criterion && row.steps === count && row.share === share); // prettier-ignore
+    if (own.length === 0) return '–';
+    return `${meanOf(own).toFixed(2)}${own.length > 1 ? ` (${own.length})` : ''}`;
   };
-  const heads = [1, steps].flatMap((count) =>
-    shares.map((share) => `${100 * share} %, ${count === 1 ? 'at once' : `${count} steps`}`),
-  );
+  const cells = [1, steps].flatMap((count) => shares.map((share) => [count, share]));
+  const heads = cells.map(([count, share]) => `${100 * share} %, ${count === 1 ? 'at once' : `${count} steps`}`); // prettier-ignore
   const table = names.map(
-    (name) =>
-      `| \`${name}\` | ${[1, steps].flatMap((count) => shares.map((share) => cell(name, count, share))).join(' | ')} |`,
+    (name) => `| \`${name}\` | ${cells.map((own) => cell(name, ...own)).join(' | ')} |`,
   );
-  const bar = rows.filter(
-    ({ criterion, steps: count, share }) => criterion === 'taylor' && count === steps && share === 0.7,
-  );
+  const bar = rows.filter((row) => row.criterion === 'taylor' && row.steps === steps && row.share === 0.7);
+  const draws = bar.map(({ top1 }) => (100 * top1).toFixed(2)).join(', ');
   const missing = [...tasks()].filter((task) => !done.has(keyOf(task)));
-  const drawn = missing.filter(({ criterion, draw }) => draw === 0 || isDrawn(criterion)).length;
-  return { table, heads, bar, missing: drawn };
+  const byName = [...new Set(missing.map(({ criterion, steps: count }) => `\`${criterion}\` ${count === 1 ? 'at once' : `in ${count} steps`}`))]; // prettier-ignore
+  writeFileSync(
+    new URL('../docs/criteria.md', import.meta.url),
+    `# Criteria
+
+Top-1 in percent of \`resnet20_bn\` (dense 92.17) on all 10,000 test images after pruning to 70, 50 and 30 % of its MACs,
+without repair or reconstruction: local scope, ${images} labelled training images in minibatches of ${minibatch}, at once or in ${steps} linear
+steps with the criterion measured anew after each. One draw of the images, or the mean of as many as stand in brackets.
+Written by \`scripts/criteria-table.mjs\`.
+
+| criterion | ${heads.join(' | ')} |
+|---|${heads.map(() => '--:|').join('')}
+${table.join('\n')}
+
+\`taylor\` at 70 % in ${steps} steps: **${meanOf(bar).toFixed(2)}** as the mean of ${bar.length} draws (${draws}). Torch-Pruning 1.6 in the same
+set-up, mean of five draws: Taylor 57.75, l2 47.70 (local scope); at 50 % MACs 15.63 and 24.17.
+
+${missing.length === 0 ? 'Nothing is missing.' : `Not run, for want of time: ${byName.join(', ')} (${missing.length} runs; some of them only at one share or draw).`}
+
+The gate form became \`taylor\` after a small comparison that was judged on 2,000 of these test images (8 steps, 192
+training images, one draw), in which it reached 62.60, \`taylor-abs\` 65.05, \`taylor-weight\` 40.10. Training images kept
+out of calibration would have been the cleaner judge; the choice was not made again on such.
+
+\`obspa\` is meant to go with reconstruction, \`flap\` with means moved into biases, neither of which is part of this table.
+Nothing here is fine-tuned.
+`,
+  );
 }
 
 const [, , command, minutes = '600'] = process.argv;
 if (command === 'run') await run(Number(minutes));
-else if (command === 'page') console.log(JSON.stringify(page(), null, 1));
+else if (command === 'page') page();
 else throw new Error('usage: criteria-table.mjs run [MINUTES] | page');

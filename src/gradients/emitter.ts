@@ -141,8 +141,13 @@ export class Emitter {
    * Greater with Cast twice.
    */
   step(value: string): string {
+    return this.hardSigmoid(value, 3e38, 0);
+  }
+
+  /** alpha · x + beta, clipped to 0 … 1. */
+  hardSigmoid(value: string, alpha: number, beta: number): string {
     const float = (name: string, slope: number): Attribute => ({ name, docString: '', reference: '', type: 'float', value: slope }); // prettier-ignore
-    return this.op('HardSigmoid', [value], { alpha: float('alpha', 3e38), beta: float('beta', 0) });
+    return this.op('HardSigmoid', [value], { alpha: float('alpha', alpha), beta: float('beta', beta) });
   }
 
   where(condition: string, a: string, b: string): string {

@@ -128,10 +128,10 @@ export function correlate(
   const times = (column: string): string => e.op('MatMul', [rows, e.transpose(column, [0, 2, 1])]);
   const dims = [groups * a, b, ...windows.kernel];
   if (count === 1) return e.reshape(times(columns[0]!), dims);
-  // Few rows leave a product's setting up no time to pay off: all offsets in one.
+  // Few rows leave a product's setting up no time to pay off: all offsets in one. onnxruntime packs the second factor.
   if (groups === 1 && a <= 32) {
-    const all = times(e.op('Concat', columns, { axis: 1 })); // [1, a, count · b]
-    return e.reshape(e.transpose(e.reshape(all, [a, count, b]), [0, 2, 1]), dims);
+    const all = e.op('MatMul', [e.op('Concat', columns, { axis: 1 }), e.transpose(rows, [0, 2, 1])]);
+    return e.reshape(e.transpose(e.reshape(all, [count, b, a]), [2, 1, 0]), dims);
   }
   const products = columns.map((column) => e.reshape(times(column), [groups * a, b, 1]));
   return e.reshape(e.op('Concat', products, { axis: 2 }), dims);

@@ -27,7 +27,6 @@ const x = (c: GradientContext): string => c.input(0);
 const y = (c: GradientContext): string => c.output();
 const square = (e: Emitter, a: string): string => e.mul(a, a);
 const greater = (e: Emitter, a: string, bound: number): string => e.op('Greater', [a, e.scalar(bound)]);
-const less = (e: Emitter, a: string, bound: number): string => e.op('Less', [a, e.scalar(bound)]);
 /** 1 where a value lies between bounds, else 0. */
 const inside = (e: Emitter, a: string, low: number, high: number): string => {
   const above = low === 0 ? a : e.sub(a, e.scalar(low));
@@ -57,10 +56,10 @@ const derivatives: Readonly<Record<string, Derivative>> = {
   Sigmoid: (e, c) => e.mul(y(c), oneMinus(e, y(c))),
   Tanh: (e, c) => oneMinus(e, square(e, y(c))),
   HardSigmoid: (e, c) => e.scale(inside(e, y(c), 0, 1), alpha(c, 0.2)),
+  // x·h with h = x/6 + ½ clipped to 0 … 1: h + x/6 where it isn't clipped
   HardSwish: (e, c) => {
-    const middle = e.add(e.scale(x(c), 1 / 3), e.scalar(0.5));
-    const upper = e.where(greater(e, x(c), 3), e.scalar(1), middle);
-    return e.where(less(e, x(c), -3), e.scalar(0), upper);
+    const h = e.hardSigmoid(x(c), 1 / 6, 0.5);
+    return e.add(h, e.mul(e.scale(x(c), 1 / 6), inside(e, h, 0, 1)));
   },
   Softplus: (e, c) => e.op('Sigmoid', [x(c)]),
   Softsign: (e, c) => e.op('Reciprocal', [square(e, e.add(e.scalar(1), e.op('Abs', [x(c)])))]),
