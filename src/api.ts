@@ -5,12 +5,13 @@ import type { SumsMaker } from './criteria/sums.js';
 import type { DataSource } from './data/batch.js';
 import type { DataOptions } from './data/options.js';
 import type { EvaluateOptions as EngineEvaluateOptions, EvaluateResult } from './evaluate/evaluate.js';
+import type { Robustness } from './evaluate/robustness.js';
 import type { WriteModelOptions, WrittenModel } from './files/model-file.js';
 import type { GradientOptions, GradientResult } from './gradients/gradients.js';
 import type { Model } from './onnx/model.js';
 import type { AnalyzeOptions, CommonOptions, PruneOptions, VerifyLevel } from './options.js';
 import type { PruneResult } from './result.js';
-import type { Runtime } from './runtime/runtime.js';
+import type { Provider, Runtime } from './runtime/runtime.js';
 import type { VerifyReport } from './verify/report.js';
 
 /**
@@ -60,6 +61,8 @@ export interface EvaluateSettings
   /** Compare outputs with this model's, on the same batches. */
   readonly reference?: ModelSource | undefined;
 }
+
+export type RobustnessSettings = Omit<EvaluateSettings, 'reference' | 'metric'>;
 
 export interface GradientSettings extends CommonOptions, Pick<GradientOptions, 'loss' | 'wrt' | 'threads'> {
   /** Inputs, and labels or targets where the loss needs them. */
@@ -150,8 +153,12 @@ const sumsInThreads: SumsMaker = async (...given) => {
 };
 
 async function latencyFile({ name, version }: Runtime, { provider = 'cpu', threads }: PruneSettings) {
-  const { openLatencyFile } = await import('./files/latency-cache.js');
-  return openLatencyFile({ provider, runtime: `${name} ${version}`, threads });
+  const [{ openLatencyFile }, { gpuNames }] = await Promise.all([
+    import('./files/latency-cache.js'),
+    import('./files/gpu-name.js'),
+  ]);
+  const gpu = provider === 'cuda' ? await gpuNames() : undefined;
+  return openLatencyFile({ provider, runtime: `${name} ${version}`, threads, gpu });
 }
 
 /**
@@ -271,6 +278,42 @@ export async function evaluate(model: ModelSource, options: EvaluateSettings): P
     onProgress:
       onProgress &&
       (({ done, total = done }) => onProgress({ phase: 'evaluate', done, total, detail: 'examples' })),
+  });
+}
+
+/**
+ * Makes sure that a provider is there before anything long is begun.
+ * @throws PruneError `runtime` naming what to install
+ */
+export async function requireProvider(provider: Provider, options: CommonOptions = {}): Promise<void> {
+  const [{ probeProvider }, runtime] = await Promise.all([import('./runtime/probe.js'), runtimeOf(options)]);
+  await probeProvider(runtime, provider);
+}
+
+/**
+ * Top-1 of a dense and a pruned model on the first 1,000 labelled images, clean and with noise, blur and less contrast.
+ * Undefined for data without labels or images, and for models without class scores.
+ * @throws PruneError `invalid-data`, `runtime`, and what `loadModel` throws.
+ */
+export async function robustness(
+  dense: ModelSource,
+  pruned: ModelSource,
+  options: RobustnessSettings,
+): Promise<Robustness | undefined> {
+  const { data, onProgress, ...rest } = options;
+  const [before, after, engine, runtime] = await Promise.all([
+    toModel(dense),
+    toModel(pruned),
+    import('./evaluate/robustness.js'),
+    runtimeOf(options),
+  ]);
+  return engine.robustness(before, after, {
+    ...rest,
+    runtime,
+    data: await openData(data, before),
+    onProgress:
+      onProgress &&
+      (({ done }) => onProgress({ phase: 'evaluate', done, total: done, detail: 'corrupted examples' })),
   });
 }
 

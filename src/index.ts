@@ -1,5 +1,17 @@
 /** The public API. Importing it does no work; onnxruntime is loaded on the first call that needs it. */
-export { analyze, bench, evaluate, gradients, loadModel, openData, prune, saveModel, verify } from './api.js';
+export {
+  analyze,
+  bench,
+  evaluate,
+  gradients,
+  loadModel,
+  openData,
+  prune,
+  requireProvider,
+  robustness,
+  saveModel,
+  verify,
+} from './api.js';
 export type {
   BenchSettings,
   Data,
@@ -7,6 +19,7 @@ export type {
   GradientSettings,
   ModelSource,
   PruneSettings,
+  RobustnessSettings,
   VerifySettings,
 } from './api.js';
 export { inspect } from './inspect.js';
@@ -45,6 +58,8 @@ export type { DataOptions } from './data/options.js';
 
 export type { BenchResult, Comparison, ModelTiming } from './bench/result.js';
 export type { EvaluateResult } from './evaluate/evaluate.js';
+export type { Flip } from './evaluate/difference.js';
+export type { Robustness, RobustnessRow } from './evaluate/robustness.js';
 export type { Metric } from './evaluate/metric.js';
 
 export { decodeModel, encodeModel } from './onnx/codec.js';

@@ -1,4 +1,5 @@
 import { analyze, type Analysis } from './analyze.js';
+import { activationMemory } from './cost/activations.js';
 import { relativeTo, type CostModel, type Count } from './cost/cost.js';
 import { blockedBy, coverage } from './cost/coverage.js';
 import { resolveCriterion } from './criteria/resolve.js';
@@ -21,12 +22,13 @@ import type {
   ReconstructionReport,
 } from './result.js';
 import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
-import { variedShapes } from './shapes/vary.js';
+import { probeProvider } from './runtime/probe.js';
 import type { Runtime } from './runtime/runtime.js';
 import { intersect, scheduleOf, targetAt } from './schedule/schedule.js';
 import { costOf, limitsOf, meets, type BudgetOption } from './select/budget.js';
 import { selectKnapsack } from './select/knapsack.js';
 import { select, type Selection } from './select/select.js';
+import { variedShapes } from './shapes/vary.js';
 import { proveShortening, shorten } from './shorten.js';
 import { combineReports } from './verify/combine.js';
 import type { VerifyReport } from './verify/report.js';
@@ -53,6 +55,7 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
     return result;
   };
   checkSource(options);
+  await probeProvider(options.runtime, options.provider ?? 'cpu');
   const dense = await analyze(model, options);
   Object.assign(milliseconds, dense.timings);
   const shortening = await timed('depth', () => shorten(dense, options));
@@ -93,7 +96,7 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
       }),
     analysis,
     report: {
-      ...describe(analysis, dense.cost, choice, latency, reconstruction?.report, proof, milliseconds),
+      ...describe(analysis, dense, choice, latency, reconstruction?.report, proof, milliseconds),
       depth: shortening?.report,
     },
   };
@@ -317,7 +320,7 @@ function passed(report: VerifyReport): VerifyReport {
 
 function describe(
   { grouping, cost, shapes }: Analysis,
-  dense: CostModel,
+  dense: Analysis,
   { plan, notes, selection }: Choice,
   latency: LatencyOutcome | undefined,
   reconstruction: ReconstructionReport | undefined,
@@ -326,7 +329,7 @@ function describe(
 ): Omit<PruneReport, 'depth'> {
   const count = keptCount(plan);
   const change = (measure: 'macs' | 'parameters' | 'bytes'): Change => ({
-    dense: dense[measure](),
+    dense: dense.cost[measure](),
     pruned: cost[measure](count),
   });
   return {
@@ -337,6 +340,10 @@ function describe(
     macs: change('macs'),
     parameters: change('parameters'),
     bytes: change('bytes'),
+    activations: {
+      dense: activationMemory(dense.grouping, dense.cost, dense.shapes)(),
+      pruned: activationMemory(grouping, cost, shapes)(count),
+    },
     budgets: selection?.budgets ?? [],
     knapsack: selection?.knapsack,
     latency,

@@ -97,6 +97,8 @@ export interface PruneReport {
   readonly parameters: Change;
   /** Bytes of all weights. */
   readonly bytes: Change;
+  /** Estimate of the bytes that activations take at their peak, at the analysed shapes. */
+  readonly activations: Change;
   /** How each budget came out; empty without one. */
   readonly budgets: readonly BudgetOutcome[];
   /** How much importance a knapsack retains, and the bound of it. */

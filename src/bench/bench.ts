@@ -60,7 +60,8 @@ interface Contestant {
 /**
  * Times models against each other: random inputs, interleaved runs A B A B ... so that a machine that gets slower
  * or faster meanwhile does so for all, and paired ratios against the first model.
- * Wall time of `session.run`, which for a GPU includes moving inputs and outputs.
+ * Wall time of `session.run`, which for a GPU includes moving inputs and outputs: onnxruntime's Node binding can leave
+ * them on the device for WebGPU alone (`preferredOutputLocation`), and what it does should not differ by provider.
  * @throws PruneError `runtime` if the provider didn't run the compute nodes, `invalid-option`, `aborted`.
  */
 export async function bench(models: readonly BenchModel[], options: BenchOptions): Promise<BenchResult> {

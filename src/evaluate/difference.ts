@@ -1,3 +1,4 @@
+import type { Batch } from '../data/batch.js';
 import { isFloatElement, toNumbers } from '../data/elements.js';
 import { PruneError } from '../errors.js';
 import { argmax, type Scores } from './classification.js';
@@ -24,6 +25,16 @@ export interface Agreement {
   readonly share: number;
 }
 
+/** An example that the model puts into another class than the reference does. */
+export interface Flip {
+  /** Its place in the data as read, from 0. */
+  readonly example: number;
+  /** Where the data has labels. */
+  readonly label?: number;
+  readonly reference: number;
+  readonly predicted: number;
+}
+
 interface Sums {
   elements: number;
   difference: number;
@@ -35,8 +46,8 @@ interface Sums {
 /** Sums differences over batches, in float64. */
 export class DifferenceCounter {
   private readonly sums = new Map<string, Sums>();
-  private agreed = 0;
   private compared = 0;
+  private readonly flipped: Flip[] = [];
   private scored = '';
 
   /** Every float output of the reference must be in the model with the same shape. */
@@ -76,13 +87,21 @@ export class DifferenceCounter {
     }
   }
 
-  addScores(scores: Scores, reference: Scores, examples: number): void {
+  /** The first `valid` rows of a batch. A row without a class (all NaN) agrees with none: its class is -1. */
+  addScores(scores: Scores, reference: Scores, { labels, valid }: Pick<Batch, 'labels' | 'valid'>): void {
     this.scored = scores.output;
-    for (let row = 0; row < examples; row++) {
-      const index = argmax(scores, row);
-      if (index >= 0 && index === argmax(reference, row)) this.agreed++;
+    for (let row = 0; row < valid; row++) {
+      const [predicted, expected] = [argmax(scores, row), argmax(reference, row)];
+      if (predicted >= 0 && predicted === expected) continue;
+      const label = labels?.[row];
+      this.flipped.push({
+        example: this.compared + row,
+        ...(label !== undefined && { label }),
+        reference: expected,
+        predicted,
+      });
     }
-    this.compared += examples;
+    this.compared += valid;
   }
 
   differences(): OutputDifference[] {
@@ -96,7 +115,12 @@ export class DifferenceCounter {
   }
 
   agreement(): Agreement | undefined {
-    const { scored: output, compared: examples, agreed } = this;
-    return examples === 0 ? undefined : { output, examples, share: agreed / examples };
+    const { scored: output, compared: examples, flipped } = this;
+    return examples === 0 ? undefined : { output, examples, share: (examples - flipped.length) / examples };
+  }
+
+  /** In the order of the data; undefined where classes were not compared. */
+  flips(): readonly Flip[] | undefined {
+    return this.compared === 0 ? undefined : this.flipped;
   }
 }

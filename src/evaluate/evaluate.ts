@@ -6,7 +6,7 @@ import type { Model } from '../onnx/model.js';
 import { assertProvider } from '../runtime/providers.js';
 import type { Provider, Runtime, SessionOptions } from '../runtime/runtime.js';
 import { AccuracyCounter, classScores, type Accuracy } from './classification.js';
-import { DifferenceCounter, type Agreement, type OutputDifference } from './difference.js';
+import { DifferenceCounter, type Agreement, type Flip, type OutputDifference } from './difference.js';
 import { MetricMean, type Metric } from './metric.js';
 import { runBatch, validPart, type Outputs } from './outputs.js';
 
@@ -40,6 +40,8 @@ export interface EvaluateResult {
   readonly differences?: readonly OutputDifference[];
   /** Where there is a reference and an output has class scores. */
   readonly agreement?: Agreement;
+  /** The examples that the two models put into different classes, in order; where there is an agreement. */
+  readonly flips?: readonly Flip[];
   /** What the metric returned, under its names (`metric` for a plain number). */
   readonly metrics?: Readonly<Record<string, number>>;
 }
@@ -128,7 +130,7 @@ class Evaluation {
     this.difference.add(outputs, reference);
     const scores = classScores(outputs, batch.valid, this.options.output);
     const expected = scores && classScores(reference, batch.valid, scores.output);
-    if (scores && expected) this.difference.addScores(scores, expected, batch.valid);
+    if (scores && expected) this.difference.addScores(scores, expected, batch);
   }
 
   result(): EvaluateResult {
@@ -137,7 +139,7 @@ class Evaluation {
       throw new PruneError('invalid-data', `no examples in '${data.description}'; give at least one batch`);
     }
     const accuracy = this.accuracy.result();
-    const agreement = this.difference.agreement();
+    const [agreement, flips] = [this.difference.agreement(), this.difference.flips()];
     return {
       examples: this.examples,
       data: data.description,
@@ -146,6 +148,7 @@ class Evaluation {
       ...(accuracy ? { accuracy } : {}),
       ...(reference ? { differences: this.difference.differences() } : {}),
       ...(agreement ? { agreement } : {}),
+      ...(flips ? { flips } : {}),
       ...(this.metric ? { metrics: this.metric.result() } : {}),
     };
   }

@@ -10,6 +10,8 @@ export interface LatencySetting {
   /** Name and version. */
   readonly runtime: string;
   readonly threads: number | undefined;
+  /** Names of the GPUs, where one runs the model. */
+  readonly gpu?: string | undefined;
 }
 
 /** Latencies of operations in milliseconds by key, kept in one file for each setting of this machine. */
@@ -26,7 +28,7 @@ export interface LatencyFile {
  * @param folder default `onnx-prune` in the user's cache (`XDG_CACHE_HOME`, else `~/.cache`)
  */
 export async function openLatencyFile(
-  { provider, runtime, threads }: LatencySetting,
+  { provider, runtime, threads, gpu }: LatencySetting,
   folder = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'onnx-prune'),
 ): Promise<LatencyFile> {
   const machine = {
@@ -35,6 +37,7 @@ export async function openLatencyFile(
     provider,
     runtime,
     threads: threads ?? 'default',
+    ...(gpu !== undefined && { gpu }),
   };
   const name = createHash('sha256').update(JSON.stringify(machine)).digest('hex').slice(0, 16);
   const path = join(folder, `latency-${name}.json`);

@@ -1,5 +1,7 @@
 import type { BenchResult } from '../bench/result.js';
 import type { EvaluateResult } from '../evaluate/evaluate.js';
+import type { Flip } from '../evaluate/difference.js';
+import type { Robustness } from '../evaluate/robustness.js';
 import type {
   Change,
   DepthReport,
@@ -25,6 +27,8 @@ export interface PruneOutcome {
   readonly bench?: BenchResult | undefined;
   /** Of the dense and the pruned model on the same data. */
   readonly evaluation?: { readonly dense: EvaluateResult; readonly pruned: EvaluateResult } | undefined;
+  /** Of both models on labelled images, clean and corrupted. */
+  readonly robustness?: Robustness | undefined;
   /** Wall time of everything, milliseconds. */
   readonly milliseconds: number;
 }
@@ -65,6 +69,9 @@ export function pruneText(outcome: PruneOutcome): string {
     ],
     ['time', formatMilliseconds(outcome.milliseconds)],
   ];
+  const flips = outcome.evaluation?.pruned.flips;
+  if (flips && flips.length > 0)
+    facts.splice(-2, 0, ['flips', flipsText(flips, outcome.evaluation!.pruned.examples)]);
   const warnings = report.warnings.slice(0, listed).map((warning) => `warning: ${warning}`);
   const rest = report.warnings.length - warnings.length;
   if (rest > 0) warnings.push(`warning: and ${rest} more; see --json`);
@@ -91,6 +98,7 @@ export function costRows({ source, report, bench, evaluation }: PruneOutcome): s
     row('MACs', report.macs, formatCount),
     row('parameters', report.parameters, formatCount),
     row('weight bytes', report.bytes, formatBytes),
+    row('activations (estimate)', report.activations, formatBytes),
   ];
   if (evaluation) rows.push(...accuracyRows(evaluation.dense, evaluation.pruned));
   if (bench) rows.push(latencyRow(bench));
@@ -108,6 +116,16 @@ function accuracyRows(dense: EvaluateResult, pruned: EvaluateResult): string[][]
   }
   if (agreement) rows.push(['same class', '', percent(agreement.share), '']);
   return rows;
+}
+
+/** `12 of 1000 examples changed class: 7 were right before, 3 are right now, 2 are wrong both times`. */
+export function flipsText(flips: readonly Flip[], examples: number): string {
+  const changed = `${flips.length} of ${plural(examples, 'example')} changed class`;
+  const labelled = flips.filter(({ label }) => label !== undefined);
+  if (labelled.length === 0) return changed;
+  const lost = labelled.filter(({ label, reference }) => label === reference).length;
+  const won = labelled.filter(({ label, predicted }) => label === predicted).length;
+  return `${changed}: ${lost} were right before, ${won} are right now, ${labelled.length - lost - won} are wrong both times`;
 }
 
 function latencyRow({ models, comparisons, provider }: BenchResult): string[] {

@@ -57,6 +57,15 @@ it('gives the same bytes for the same input, options and seed, and others for an
   expect((await prune('c.onnx', '8')).equals(first)).toBe(false);
 });
 
+it('refuses a provider that is not there before it prunes', async () => {
+  const output = at('cuda.onnx');
+  const args = ['--ratio', '0.5', '-o', output, '--bench', '--provider', 'cuda'];
+  const { code, stdout, stderr } = await run([trained('resnet20'), ...args]);
+  expect([code, stdout]).toEqual([7, '']);
+  expect(stderr).toMatch(/^error: .*ONNXRUNTIME_NODE_INSTALL=cuda12.*\n$/);
+  expect(existsSync(output)).toBe(false);
+});
+
 it('repeats and verifies a plan', async () => {
   const [model, plan] = [trained('mobilenet_se'), at('plan.json')];
   const first = ['--ratio', '0.4', '--scope', 'global', '--plan', plan, '-o', at('first.onnx')];

@@ -74,7 +74,8 @@ describe('evaluate', () => {
     const data = noiseData(inputs, { limit: 70, seed: 2, batch: 32 });
     const result = await evaluate(model, { runtime, data, reference });
 
-    let [sum, max, scale, agreed] = [0, 0, 0, 0];
+    let [sum, max, scale, agreed, example] = [0, 0, 0, 0, 0];
+    const flips: { example: number; reference: number; predicted: number }[] = [];
     const sessions = await Promise.all(
       ['lstm2', 'mobilenet_se'].map((name) => ort.InferenceSession.create(modelBytes(name))),
     );
@@ -87,7 +88,10 @@ describe('evaluate', () => {
       sum += differences.reduce((x, y) => x + y);
       max = Math.max(max, ...differences);
       scale += b.reduce((x, y) => x + Math.abs(y), 0);
-      if (a.indexOf(Math.max(...a)) === b.indexOf(Math.max(...b))) agreed++;
+      const [predicted, reference] = [a.indexOf(Math.max(...a)), b.indexOf(Math.max(...b))];
+      if (predicted === reference) agreed++;
+      else flips.push({ example, reference, predicted });
+      example++;
     }
     const [difference] = result.differences!;
     expect(difference!.mean).toBeCloseTo(sum / 700, 4);
@@ -95,11 +99,14 @@ describe('evaluate', () => {
     expect(difference!.relative).toBeCloseTo(sum / scale, 4);
     expect(difference!.nonFinite).toBe(0);
     expect(result.agreement).toEqual({ output: 'logits', examples: 70, share: agreed / 70 });
+    expect(flips.length).toBeGreaterThan(0);
+    expect(result.flips).toEqual(flips);
     expect(result.accuracy).toBeUndefined();
 
     const same = await evaluate(model, { runtime, data, reference: model });
     expect(same.differences![0]).toMatchObject({ mean: 0, max: 0, relative: 0 });
     expect(same.agreement!.share).toBe(1);
+    expect(same.flips).toEqual([]);
   });
 
   it('says what is wrong', async () => {

@@ -19,6 +19,7 @@ it('remembers between runs, by setting', async () => {
     { ...setting, provider: 'cuda' },
     { ...setting, runtime: 'test 2' },
     { ...setting, threads: 2 },
+    { ...setting, gpu: 'NVIDIA T4' },
   ])
     expect((await openLatencyFile(other, folder)).get('conv 8,8')).toBeUndefined();
 });

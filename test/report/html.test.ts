@@ -6,9 +6,10 @@ import { pathToFileURL } from 'node:url';
 import { chromium, type Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chartLibrary } from '../../src/cli/charts.js';
-import { bench, inspect, prune, type GroupSummary } from '../../src/index.js';
+import { bench, evaluate, inspect, prune, robustness, type GroupSummary } from '../../src/index.js';
 import { escape, htmlPage, htmlTable } from '../../src/report/html/page.js';
 import { pruneHtml } from '../../src/report/html/prune.js';
+import { sweepHtml } from '../../src/report/html/sweep.js';
 import type { PruneOutcome } from '../../src/report/prune.js';
 
 const browsers = [process.env['CHROMIUM'] ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser'];
@@ -22,6 +23,7 @@ let library: string;
 
 beforeAll(async () => {
   const result = await prune(model, { budget: { macs: '50%' }, select: 'knapsack' });
+  const data = { path: 'models/data/t10k-images-idx3-ubyte.gz', mean: 0.286, std: 0.353, limit: 100 };
   const timing = await bench(
     [
       { name: 'dense', model },
@@ -34,11 +36,16 @@ beforeAll(async () => {
     written: undefined,
     report: result.report,
     bench: timing,
+    evaluation: {
+      dense: await evaluate(model, { data }),
+      pruned: await evaluate(result.model, { data, reference: model }),
+    },
+    robustness: await robustness(model, result.model, { data }),
     milliseconds: 1,
   };
   groups = inspect(result.analysis).groups;
   library = await chartLibrary();
-});
+}, 120_000);
 
 describe('the report', () => {
   it('stands alone: nothing in it asks for another resource', () => {
@@ -53,6 +60,29 @@ describe('the report', () => {
     expect(page).toContain('Knapsack: greedy keeps');
     expect(page).toContain('<span class="passed">passed');
     for (const { id, name } of outcome.report.groups) expect(page).toContain(escape(`${id} ${name}`));
+  });
+
+  it('tells which examples flipped, and the top-1 on corrupted images', () => {
+    const page = pruneHtml(outcome, groups, '');
+    const { flips, examples } = outcome.evaluation!.pruned;
+    expect(flips!.length).toBeGreaterThan(0);
+    expect(page).toContain(`${flips!.length} of ${examples} examples changed class: `);
+    const [{ example, label, reference, predicted }] = flips as [Required<NonNullable<typeof flips>[number]>];
+    expect(page).toContain(`<td>${example}</td><td>${label}</td><td>${reference}</td><td>${predicted}</td>`);
+    expect(page).toContain('"data":["clean","noise","blur","contrast"]');
+  });
+
+  it('of a sweep shows how quality falls with the ratio, by method', () => {
+    const cell = (criterion: string, ratio: number, accuracy: number) => ({
+      cell: { target: { ratio }, criterion, reconstruct: false },
+      ...{ macs: 1 - ratio, parameters: 1 - ratio, accuracy, milliseconds: 1 },
+    });
+    const cells = [cell('l1', 0.5, 0.8), cell('l1', 0.2, 0.9), cell('lamp', 0.2, 0.85)];
+    const page = sweepHtml({ model: 'm', denseAccuracy: 0.92, cells }, '');
+    expect(page).toContain('Sensitivity: top-1 against the ratio');
+    expect(page).toContain('"data":[[20,90],[50,80]]');
+    // Nothing to draw a line through.
+    expect(sweepHtml({ model: 'm', cells: cells.slice(0, 1) }, '')).not.toContain('Sensitivity');
   });
 
   it('keeps names of the model from becoming markup or ending a script', () => {
@@ -114,25 +144,30 @@ describe.skipIf(executablePath === undefined)(`in chromium${title}`, () => {
         return data.some((value) => value !== 0);
       }).length,
       overflow: document.documentElement.scrollWidth - innerWidth,
+      clipped: [...document.querySelectorAll('section:first-of-type .scroll')]
+        .filter((table) => table.scrollWidth > table.clientWidth).length,
       background: getComputedStyle(document.body).backgroundColor,
     })`);
     await page.close();
     return {
       errors,
       requests: requests.filter((url) => url !== address),
-      ...(shown as { charts: number; drawn: number; overflow: number; background: string }),
+      ...(shown as { charts: number; drawn: number; overflow: number; clipped: number; background: string }),
     };
   }
 
   it.each([
     ['a desk', 1280, 'light'],
+    ['half a desk', 1100, 'dark'],
     ['a phone in the dark', 390, 'dark'],
   ] as const)('draws every chart on %s, without an error or a request', async (_, width, scheme) => {
     const page = await open(pruneHtml(outcome, groups, library), width, scheme);
     expect(page.errors).toEqual([]);
     expect(page.requests).toEqual([]);
-    expect(page.charts).toBe(4);
-    expect(page.drawn).toBe(4);
+    expect(page.charts).toBe(6);
+    expect(page.drawn).toBe(6);
+    // On a phone a wide table scrolls by itself.
+    if (width > 600) expect(page.clipped).toBe(0);
     expect(page.overflow).toBeLessThanOrEqual(0);
     const [red] = /\d+/.exec(page.background)!;
     expect(Number(red) < 128).toBe(scheme === 'dark');

@@ -61,7 +61,7 @@ const commandFlags = {
   report: {
     flags: '--report <file>',
     group: files,
-    help: 'write a page to look at: costs, channels, coupling (one .html file, no network)',
+    help: 'write a page to look at: costs, channels, coupling; with labelled data what flipped, and robustness (one .html file, no network)',
     value: text,
   },
   config: {
@@ -204,20 +204,27 @@ async function pruneCommand(
       )
     : undefined;
 
+  const robustness =
+    command.report !== undefined && evalData && evaluation?.dense.accuracy
+      ? await api.robustness(dense, result.model, { ...measurement, data: evalData })
+      : undefined;
+
   const { report } = result;
   const milliseconds = performance.now() - start;
   const written =
     saved && output !== undefined
       ? { path: output, bytes: saved.bytes + (saved.data?.bytes ?? 0) }
       : undefined;
-  const outcome = { source: basename(path), written, report, bench, evaluation, milliseconds };
+  const figures = { written, report, evaluation, robustness, bench, milliseconds };
   if (command.report !== undefined && library !== undefined) {
     const { pruneHtml } = await import('../../report/html/prune.js');
-    await writeText(command.report, pruneHtml(outcome, api.inspect(result.analysis).groups, library));
+    await writeText(
+      command.report,
+      pruneHtml({ source: basename(path), ...figures }, api.inspect(result.analysis).groups, library),
+    );
   }
-  if (json !== undefined)
-    await writeJson(json, { model: path, written, report, evaluation, bench, milliseconds });
-  if (json !== stdout) print(pruneText(outcome));
+  if (json !== undefined) await writeJson(json, { model: path, ...figures });
+  if (json !== stdout) print(pruneText({ source: basename(path), ...figures }));
 }
 
 function reconstructionOf(

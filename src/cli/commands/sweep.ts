@@ -144,6 +144,11 @@ async function sweepCommand(
   const { model: _, ...rest } = setting;
   const stored = await SweepFolder.open(folder, { version: 1, sha256: await sha256OfFile(path), ...rest });
 
+  // A provider that isn't there would fail every cell, and failures are kept.
+  if (provider !== undefined) {
+    const { requireProvider } = await import('../../index.js');
+    await requireProvider(provider);
+  }
   const results = new Map<Cell, SweepResult['cells'][number]>();
   for (const cell of wanted) {
     const result = await stored.read(cell);

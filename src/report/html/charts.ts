@@ -4,6 +4,8 @@ import type { Change, GroupOutcome } from '../../result.js';
 
 const kept = '#2563eb';
 const removed = '#f59e0b';
+export const denseColour = removed;
+export const prunedColour = kept;
 const small = { fontSize: 11 } as const;
 
 /** What is left of each cost, in percent of the dense model. */
@@ -109,7 +111,7 @@ export function latencyChart({ models }: BenchResult): EChartsOption {
         barGap: '-100%',
         barCategoryGap: '5%',
         data: counts,
-        itemStyle: { color: i === 0 ? removed : kept, opacity: 0.7 },
+        itemStyle: { color: i === 0 ? denseColour : prunedColour, opacity: 0.7 },
       };
     }),
   };

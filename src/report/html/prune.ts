@@ -1,3 +1,4 @@
+import type { Flip } from '../../evaluate/difference.js';
 import type { GroupSummary } from '../../inspect.js';
 import { hindranceLines } from '../advice.js';
 import { coverageText } from '../inspect.js';
@@ -6,17 +7,22 @@ import {
   budgetText,
   costRows,
   depthText,
+  flipsText,
   knapsackText,
   latencyText,
   proofText,
   type PruneOutcome,
 } from '../prune.js';
+import { flipsChart, robustnessChart } from './accuracy.js';
 import { costChart, groupsChart, latencyChart } from './charts.js';
 import { couplingChart } from './coupling.js';
 import { escape, htmlPage, htmlTable, type Section } from './page.js';
 
 /** Reasons that are listed. */
 const reasons = 25;
+
+/** Examples that are listed. */
+const listedFlips = 100;
 
 /**
  * What `prune` did as one self-contained page: costs, channels by group, how the groups hang together, what held
@@ -28,7 +34,7 @@ export function pruneHtml(outcome: PruneOutcome, groups: readonly GroupSummary[]
   const coupling = couplingChart(groups, report.groups);
   const hindrances = hindranceLines(report.hindrances, reasons);
   const sections: (Section | undefined)[] = [
-    { title: 'Summary', body: htmlTable(costRows(outcome)) + factsOf(outcome) },
+    { title: 'Summary', wide: true, body: htmlTable(costRows(outcome)) + factsOf(outcome) },
     {
       title: 'Cost',
       chart: {
@@ -36,6 +42,7 @@ export function pruneHtml(outcome: PruneOutcome, groups: readonly GroupSummary[]
           ['MACs', report.macs],
           ['parameters', report.parameters],
           ['weight bytes', report.bytes],
+          ['activations', report.activations],
           ...(bench
             ? [['latency', { dense: bench.models[0]!.median, pruned: bench.models[1]!.median }] as const]
             : []),
@@ -43,6 +50,7 @@ export function pruneHtml(outcome: PruneOutcome, groups: readonly GroupSummary[]
       },
     },
     bench && { title: `Latency (${bench.provider})`, chart: { option: latencyChart(bench) } },
+    ...accuracySections(outcome),
     { title: 'Channels by group', wide: true, chart: { option: groupsChart(report.groups), height: 'long' } },
     {
       title: 'How groups are coupled',
@@ -84,6 +92,48 @@ function factsOf({ report, written }: PruneOutcome): string {
     ...report.warnings.map((warning) => `<p class="failed">Warning: ${escape(warning)}</p>`),
   ];
   return lines.join('');
+}
+
+/** What became of single examples, and of both models on worse images. */
+function accuracySections({ evaluation, robustness }: PruneOutcome): Section[] {
+  const flips = evaluation?.pruned.flips ?? [];
+  const sections: Section[] = [];
+  if (robustness)
+    sections.push({
+      title: 'Top-1 on corrupted images',
+      body: `<p>The same ${robustness.examples} examples each time.</p>`,
+      chart: { option: robustnessChart(robustness) },
+    });
+  if (flips.length > 0)
+    sections.push({
+      title: 'Examples that flipped',
+      wide: true,
+      body: `<p>${escape(flipsText(flips, evaluation!.pruned.examples))}</p>${flipTable(flips)}`,
+      ...(flips[0]!.label !== undefined && { chart: { option: flipsChart(flips) } }),
+    });
+  return sections;
+}
+
+function flipTable(flips: readonly Flip[]): string {
+  const rows = flips.slice(0, listedFlips).map(({ example, label, reference, predicted }) => {
+    const verdict = label === reference ? 'lost' : label === predicted ? 'won' : 'wrong both times';
+    return [
+      String(example),
+      ...(label === undefined ? [] : [String(label)]),
+      ...[String(reference), String(predicted)],
+      ...(label === undefined ? [] : [verdict]),
+    ];
+  });
+  const labelled = flips[0]!.label !== undefined;
+  const head = [
+    'example',
+    ...(labelled ? ['label'] : []),
+    'dense',
+    'pruned',
+    ...(labelled ? ['outcome'] : []),
+  ];
+  const title = rows.length < flips.length ? `The first ${rows.length}` : `All ${rows.length}`;
+  return `<details><summary>${title}</summary>${htmlTable([head, ...rows])}</details>`;
 }
 
 function groupTable({ report }: PruneOutcome): string {

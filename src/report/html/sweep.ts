@@ -23,6 +23,7 @@ export function sweepHtml(sweep: SweepResult, library: string): string {
           },
         }
       : undefined,
+    ...sensitivitySections(cells),
     { title: 'Cells', wide: true, body: htmlTable(sweepRows(sweep), new Set([1])) },
     failed.length > 0
       ? {
@@ -42,6 +43,52 @@ export function sweepHtml(sweep: SweepResult, library: string): string {
   );
 }
 
+/** How quality falls as more is removed, where there are several ratios: one line for each way of choosing. */
+function sensitivitySections(cells: readonly CellResult[]): Section[] {
+  const ratioOf = ({ cell: { target } }: CellResult): number | undefined =>
+    'ratio' in target ? target.ratio : undefined;
+  const ratios = new Set(cells.map(ratioOf).filter((ratio) => ratio !== undefined));
+  if (ratios.size < 2) return [];
+  const name = qualityName(cells);
+  const isError = name === 'Output error';
+  const option: EChartsOption = {
+    tooltip: { trigger: 'axis', confine: true },
+    legend: { top: 0, type: 'scroll' },
+    grid: { left: 8, right: 24, top: 40, bottom: 36, containLabel: true },
+    xAxis: { type: 'value', name: 'ratio, % of channels', nameLocation: 'middle', nameGap: 26, scale: true },
+    yAxis: { type: 'value', scale: true, axisLabel: { formatter: isError ? '{value}' : '{value} %' } },
+    series: [...byMethod(cells)].map(([label, results]) => ({
+      name: label,
+      type: 'line' as const,
+      symbolSize: 8,
+      data: results
+        .flatMap((result): [number, number][] => {
+          const [ratio, quality] = [ratioOf(result), shownQuality(result, isError)];
+          return ratio === undefined || quality === undefined ? [] : [[100 * ratio, quality]];
+        })
+        .sort((a, b) => a[0] - b[0]),
+    })),
+  };
+  return [{ title: `Sensitivity: ${name.toLowerCase()} against the ratio`, wide: true, chart: { option } }];
+}
+
+/** Results by criterion and whether the rest was reconstructed. */
+function byMethod(cells: readonly CellResult[]): Map<string, CellResult[]> {
+  const series = new Map<string, CellResult[]>();
+  for (const result of cells) {
+    const label = `${result.cell.criterion}${result.cell.reconstruct ? ', reconstructed' : ''}`;
+    series.set(label, [...(series.get(label) ?? []), result]);
+  }
+  return series;
+}
+
+/** In percent, or an error as it is; undefined for a failed cell. */
+function shownQuality(result: CellResult, isError: boolean): number | undefined {
+  const quality = qualityOf(result);
+  if (result.error !== undefined || quality === undefined) return undefined;
+  return Number((isError ? -quality : 100 * quality).toPrecision(5));
+}
+
 function qualityName(cells: readonly CellResult[]): string {
   if (cells.some(({ accuracy }) => accuracy !== undefined)) return 'Top-1';
   return cells.some(({ agreement }) => agreement !== undefined)
@@ -58,16 +105,10 @@ function paretoChart(
 ): EChartsOption {
   const isError = qualityName(cells) === 'Output error';
   const point = (result: CellResult): { name: string; value: [number, number] }[] => {
-    const [quality, price] = [qualityOf(result), cost(result)];
-    if (result.error !== undefined || quality === undefined || price === undefined) return [];
-    const shown = isError ? -quality : 100 * quality;
-    return [{ name: targetText(result.cell), value: [100 * price, Number(shown.toPrecision(5))] }];
+    const [quality, price] = [shownQuality(result, isError), cost(result)];
+    if (quality === undefined || price === undefined) return [];
+    return [{ name: targetText(result.cell), value: [Number((100 * price).toPrecision(5)), quality] }];
   };
-  const series = new Map<string, CellResult[]>();
-  for (const result of cells) {
-    const label = `${result.cell.criterion}${result.cell.reconstruct ? ', reconstructed' : ''}`;
-    series.set(label, [...(series.get(label) ?? []), result]);
-  }
   const front = [...paretoFront(cells, cost)].flatMap(point).sort((a, b) => a.value[0] - b.value[0]);
   return {
     tooltip: { trigger: 'item', confine: true, formatter: '{a}, {b}: {c}' },
@@ -83,7 +124,7 @@ function paretoChart(
     },
     yAxis: { type: 'value', scale: true, axisLabel: { formatter: isError ? '{value}' : '{value} %' } },
     series: [
-      ...[...series].map(([label, results]) => ({
+      ...[...byMethod(cells)].map(([label, results]) => ({
         name: label,
         type: 'scatter' as const,
         symbolSize: 11,
