@@ -71,7 +71,7 @@ export function pruneText(outcome: PruneOutcome): string {
   ];
   const flips = outcome.evaluation?.pruned.flips;
   if (flips && flips.length > 0)
-    facts.splice(-2, 0, ['flips', flipsText(flips, outcome.evaluation!.pruned.examples)]);
+    facts.splice(-2, 0, ['flips', flipsText(flips, outcome.evaluation.pruned.examples)]);
   const warnings = report.warnings.slice(0, listed).map((warning) => `warning: ${warning}`);
   const rest = report.warnings.length - warnings.length;
   if (rest > 0) warnings.push(`warning: and ${rest} more; see --json`);
