@@ -4,10 +4,11 @@
 // docs/accuracy.md. Every cell is a line of a file, so that an interrupted run goes on where it was; the page is made
 // of all lines there are.
 // Usage: npm run build && node scripts/accuracy.mjs [--models a,b] [--shares 70,50,30] [--criteria magnitude,obspa]
-//   [--repairs none,mean-to-bias,statistics,weights] [--draws 0] [--tested 2500] [--fashion FOLDER] [--cifar FOLDER --real FOLDER]
-//   [--cells FILE] [--page]
-// --tested is how many of the test images are looked at, the first ones. FOLDER of --fashion holds the four files of Fashion-MNIST under their usual names (default: models/data, whose 2,048
-// training images are then drawn from), that of --cifar train_2500.bin and test_4000.bin. --page measures nothing.
+//   [--repairs none,mean-to-bias,statistics,weights] [--draws 0] [--tested 2500] [--fashion FOLDER]
+//   [--cifar FOLDER --real FOLDER] [--cells FILE] [--page]
+// --tested is how many of the test images are looked at, the first ones. FOLDER of --fashion holds the four files of
+// Fashion-MNIST under their usual names (default: models/data, whose 2,048 training images are then drawn from), that
+// of --cifar train_2500.bin and test_4000.bin. --page measures nothing.
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -185,19 +186,26 @@ function comparison() {
   return [...lines, '', count].join('\n');
 }
 
-/** Mean and standard deviation over draws of what the command line does by default. */
+/** Mean and standard deviation over draws, of the cells that were measured on more test images. */
 function draws() {
-  const lines = ['| model | criterion | MACs | images | draws | top-1 |', '|---|---|---|---:|---:|---:|'];
+  const lines = [
+    '| model | criterion | MACs | images | draws | dense | top-1 |',
+    '|---|---|---|---:|---:|---:|---:|',
+  ];
   const rowOf = ({ model, criterion, share, tested }) => `${model} | ${criterion} | ${share} % | ${tested}`;
-  const own = all.filter(({ repair }) => repair === 'weights');
+  const own = all.filter((cell) => cell.repair === 'weights' && cell.tested > tested);
+  const dense = new Map(
+    all
+      .filter((cell) => cell.criterion === 'dense' && cell.tested > tested)
+      .map(({ model, top1 }) => [model, top1]),
+  );
   for (const row of unique(own.map(rowOf))) {
     const found = own.filter((cell) => rowOf(cell) === row).map(({ top1 }) => top1);
-    if (found.length < 2) continue;
     const mean = found.reduce((a, b) => a + b) / found.length;
-    const deviation = Math.sqrt(
-      found.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (found.length - 1),
-    );
-    lines.push(`| ${row} | ${found.length} | ${mean.toFixed(2)} ± ${deviation.toFixed(2)} |`);
+    const variance = found.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (found.length - 1);
+    const spread = found.length > 1 ? ` ± ${Math.sqrt(variance).toFixed(2)}` : '';
+    const top1 = dense.get(row.split(' ')[0])?.toFixed(2) ?? '';
+    lines.push(`| ${row} | ${found.length} | ${top1} | ${mean.toFixed(2)}${spread} |`);
   }
   return lines.join('\n');
 }

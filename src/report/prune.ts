@@ -43,6 +43,9 @@ const repairLabels = {
   'mean-to-bias': 'means to bias',
 } as const;
 
+/** Phases that take a smaller share of the time are not listed. */
+const notable = 0.05;
+
 /** Reasons and warnings that are listed. */
 const listed = 3;
 
@@ -67,7 +70,7 @@ export function pruneText(outcome: PruneOutcome): string {
       'written',
       outcome.written ? `${outcome.written.path} (${formatBytes(outcome.written.bytes)})` : 'nothing',
     ],
-    ['time', formatMilliseconds(outcome.milliseconds)],
+    ['time', timeText(outcome)],
   ];
   const flips = outcome.evaluation?.pruned.flips;
   if (flips && flips.length > 0)
@@ -178,6 +181,16 @@ export function depthText({ branches, measure, unit, data }: DepthReport): strin
   const more = removed.length > listed ? ` and ${removed.length - listed} more` : '';
   const by = measure === undefined ? '' : ` by ${measure}${unit === 'block' ? ' of blocks' : ''} on ${data}`;
   return `${removed.length} of ${branches.length} residual branches removed${by}: ${removed.slice(0, listed).join(', ')}${more}`;
+}
+
+/** The whole time, and the phases that take most of it. */
+export function timeText({ milliseconds, report: { timings } }: PruneOutcome): string {
+  const phases = Object.entries(timings)
+    .filter(([, time]) => time > notable * milliseconds)
+    .sort(([, a], [, b]) => b - a)
+    .map(([phase, time]) => `${phase} ${formatShare(time / milliseconds)}`);
+  const total = formatMilliseconds(milliseconds);
+  return phases.length > 0 ? `${total}: ${phases.join(', ')}` : total;
 }
 
 function groupsText(groups: readonly GroupOutcome[]): string {
