@@ -4,7 +4,7 @@ import { encodeModel } from '../onnx/codec.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
-import { integerTensor } from '../onnx/values.js';
+import { integersOf, integerTensor } from '../onnx/values.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromRuntime } from '../runtime/tensors.js';
 import { literalsOf, usedNames } from './literals.js';
@@ -124,11 +124,12 @@ class ConstantClosure {
     return true;
   }
 
-  /** The value of a Shape or Size node whose operand has a known shape. */
+  /** The value of a Shape or Size node whose operand has a known shape, or of a Gather of known sizes. */
   private measure(name: string): Tensor | undefined {
     const known = this.measured.get(name);
     if (known !== undefined) return known;
     const node = this.writerOf(name);
+    if (node?.opType === 'Gather' && node.domain === '') return this.pickedSizes(node);
     if (node === undefined || node.domain !== '' || (node.opType !== 'Shape' && node.opType !== 'Size'))
       return undefined;
     const operand = node.inputs[0]!;
@@ -140,6 +141,21 @@ class ConstantClosure {
     if (!sizes.every((size) => size !== undefined)) return undefined;
     const tensor =
       node.opType === 'Shape' ? integerTensor(name, sizes) : integerTensor(name, [elementCount(sizes)], []);
+    this.measured.set(name, tensor);
+    return tensor;
+  }
+
+  /** Known sizes picked from a shape that isn't known as a whole. */
+  private pickedSizes({ inputs, outputs }: Node): Tensor | undefined {
+    const [name] = outputs as [string];
+    const picked = this.literals.get(inputs[1]!);
+    const writer = this.writerOf(inputs[0]!);
+    if (!picked || writer?.opType !== 'Shape' || writer.domain !== '') return undefined;
+    const shape = this.literals.get(writer.inputs[0]!)?.dims ?? this.shapeOf(writer.inputs[0]!);
+    const sizes = shape?.slice(intAttribute(writer, 'start'), intAttribute(writer, 'end'));
+    const values = integersOf(picked).map((index) => sizes?.at(index));
+    if (!values.every((size) => size !== undefined)) return undefined;
+    const tensor = integerTensor(name, values, picked.dims);
     this.measured.set(name, tensor);
     return tensor;
   }

@@ -172,3 +172,36 @@ it('behind a cache values stay as wide as keys', async () => {
   expect(masks.size).toBeGreaterThan(0);
   expect((await prove()).failure).toBeUndefined();
 });
+
+/** A layer divided by a number that is computed from its shape, which isn't known as a whole: rows are picked. */
+const dividedBy = (sizes: readonly ReturnType<typeof node>[]): Model =>
+  model({
+    inputs: [value('x', [4, 5])],
+    outputs: [value('y')],
+    initializers: [
+      weight('a', [5, 6]),
+      weight('b', [6, 3]),
+      integerTensor('rows', [1, 0, 1], [3], 'bool'),
+      integerTensor('one', [1], []),
+    ],
+    nodes: [
+      node('Compress', ['x', 'rows'], ['some'], { axis: 0 }),
+      node('MatMul', ['some', 'a'], ['h']),
+      ...sizes,
+      node('Cast', ['size'], ['number'], { to: 1 }),
+      node('Div', ['h', 'number'], ['scaled']),
+      node('MatMul', ['scaled', 'b'], ['y']),
+    ],
+  });
+
+it('a count of elements along an axis of unknown size blocks (seed 71, graph 22)', async () => {
+  const { masks } = await pruneAtRandom(dividedBy([node('Size', ['h'], ['size'])]), runtime);
+  expect(masks.size).toBe(0);
+});
+
+it('a known size of a shape that is not known as a whole stays what it was', async () => {
+  const sizes = [node('Shape', ['h'], ['shape']), node('Gather', ['shape', 'one'], ['size'], { axis: 0 })];
+  const { masks, prove } = await pruneAtRandom(dividedBy(sizes), runtime);
+  expect(masks.size).toBe(1);
+  expect((await prove()).failure).toBeUndefined();
+});

@@ -85,7 +85,9 @@ test('shapes that are partly unknown give what does not depend on the unknown', 
     'tail',
     'count',
   ]);
-  expect([...values.keys()]).toEqual(['tail']);
+  expect([...values.keys()]).toEqual(['tail', 'half']);
+  // Of an axis whose size is known.
+  expect(integersOf(values.get('half')!)).toEqual([5]);
 });
 
 test('one refused node does not take the others along', async () => {
