@@ -19,6 +19,7 @@ import type { Runtime } from './runtime/runtime.js';
 import { evaluateConstants } from './shapes/evaluate.js';
 import { inferShapes, type Shapes } from './shapes/shapes.js';
 import { unfold } from './unfold/unfold.js';
+import { foldWeights } from './unfold/weights.js';
 
 /** Everything that is known of a model before anything is removed. */
 export interface Analysis {
@@ -47,7 +48,7 @@ export async function analyze(
   const { runtime, signal, onProgress } = options;
   admitModel(given, options.shapes);
   const start = performance.now();
-  const { model, fold } = unfold(inlineFunctions(given));
+  const { model, fold } = unfold(await foldWeights(inlineFunctions(given), runtime));
   onProgress?.({ phase: 'shapes', done: 0, total: 1 });
   const shapes = await inferShapes(model, runtime, {
     ...(options.shapes && { shapes: options.shapes }),

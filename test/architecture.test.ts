@@ -15,7 +15,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   runtime: ['onnx', 'random'],
   shapes: ['runtime'],
   axes: ['shapes'],
-  unfold: ['axes'],
+  unfold: ['rewrite'],
   groups: ['axes'],
   plan: ['groups'],
   cost: ['groups'],

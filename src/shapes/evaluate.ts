@@ -13,12 +13,19 @@ import { type Dims, partialModel } from './session-model.js';
 /** A closure through a float tensor with more elements than this is a weight computation, not a shape constant. */
 const largestFloat = 1e6;
 
+export interface EvaluateOptions {
+  /** Default a million: what is larger is a weight, not a shape. */
+  readonly maxFloats?: number;
+  /** Default `disabled`, which loads fastest. */
+  readonly optimization?: 'disabled' | 'all';
+}
+
 /**
  * Values computed only from initializers, Constant nodes and Shape/Size of values with known static shape,
  * evaluated by onnxruntime in one small session. Literals (also behind Identity) are answered without it.
  *
  * Left out of the result: values that depend on a graph input, on an unknown shape, on random numbers or on float
- * tensors of more than a million elements, and those whose evaluation onnxruntime refuses (the others still come out).
+ * tensors of more elements than `maxFloats`, and those whose evaluation onnxruntime refuses (the others still come out).
  * @param shapeOf static dims of a value, undefined where unknown
  */
 export async function evaluateConstants(
@@ -26,6 +33,7 @@ export async function evaluateConstants(
   runtime: Runtime,
   shapeOf: (value: string) => Dims | undefined,
   wanted: Iterable<string>,
+  { maxFloats = largestFloat, optimization = 'disabled' }: EvaluateOptions = {},
 ): Promise<Map<string, Tensor>> {
   const literals = literalsOf(model.graph);
   const results = new Map<string, Tensor>();
@@ -37,7 +45,7 @@ export async function evaluateConstants(
   }
   if (computed.length === 0) return results;
 
-  const closure = new ConstantClosure(model, literals, shapeOf);
+  const closure = new ConstantClosure(model, literals, shapeOf, maxFloats);
   const evaluable: string[] = [];
   for (const name of computed) {
     const literal = closure.literalOf(name);
@@ -47,7 +55,7 @@ export async function evaluateConstants(
   const batches = evaluable.length === 0 ? [] : [evaluable];
   for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
     try {
-      for (const tensor of await run(closure.modelFor(batch), batch, runtime))
+      for (const tensor of await run(closure.modelFor(batch), batch, runtime, optimization))
         results.set(tensor.name, tensor);
     } catch (error) {
       if (!(error instanceof PruneError) || error.code !== 'runtime') throw error;
@@ -70,6 +78,7 @@ class ConstantClosure {
     private readonly model: Model,
     private readonly literals: ReadonlyMap<string, Tensor>,
     private readonly shapeOf: (value: string) => Dims | undefined,
+    private readonly maxFloats: number,
   ) {
     for (const [index, node] of model.graph.nodes.entries()) {
       for (const name of node.outputs) this.writers.set(name, index);
@@ -108,11 +117,11 @@ class ConstantClosure {
   /** Decides one value, or pushes an undecided operand to look at first. */
   private decide(name: string, stack: string[]): boolean | undefined {
     const literal = this.literals.get(name) ?? this.measure(name);
-    if (literal !== undefined) return isUsable(literal);
+    if (literal !== undefined) return isUsable(literal, this.maxFloats);
     const node = this.writerOf(name);
     if (node === undefined || isRandom(node)) return false;
     const shape = this.shapeOf(name);
-    if (shape !== undefined && elementCount(shape.map((dim) => dim ?? 1)) > largestFloat) return false;
+    if (shape !== undefined && elementCount(shape.map((dim) => dim ?? 1)) > this.maxFloats) return false;
     for (const operand of usedNames(node)) {
       const verdict = this.decided.get(operand);
       if (verdict === false) return false;
@@ -186,8 +195,13 @@ class ConstantClosure {
   }
 }
 
-async function run(model: Model, wanted: readonly string[], runtime: Runtime): Promise<Tensor[]> {
-  const session = await runtime.load(encodeModel(model), { optimization: 'disabled', threads: 1 });
+async function run(
+  model: Model,
+  wanted: readonly string[],
+  runtime: Runtime,
+  optimization: 'disabled' | 'all',
+): Promise<Tensor[]> {
+  const session = await runtime.load(encodeModel(model), { optimization, threads: 1 });
   try {
     const values = await session.run({}, wanted);
     return wanted.flatMap((name) => {
@@ -199,8 +213,8 @@ async function run(model: Model, wanted: readonly string[], runtime: Runtime): P
   }
 }
 
-function isUsable({ dtype, dims, data }: Tensor): boolean {
-  return data.storage !== 'absent' && !(isFloat(dtype) && elementCount(dims) > largestFloat);
+function isUsable({ dtype, dims, data }: Tensor, maxFloats: number): boolean {
+  return data.storage !== 'absent' && !(isFloat(dtype) && elementCount(dims) > maxFloats);
 }
 
 /** Whether a node, or one inside its bodies, draws random numbers. */

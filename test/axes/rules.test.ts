@@ -117,6 +117,15 @@ const table: [Case, string][] = [
     { op: 'BatchNormalization', inputs: [image, [8], [8], [8], [8]], outputs: [image] },
     'n c …, c, c, c, c -> n c …',
   ],
+  [
+    {
+      op: 'BatchNormalization',
+      inputs: [image, [8], [8], [8], [8]],
+      outputs: [image, [8], [8]],
+      attributes: { training_mode: 1 },
+    },
+    '#n c #…, c, c, c, c -> #n c #…, c, c',
+  ],
   [{ op: 'InstanceNormalization', inputs: [image, [8], [8]], outputs: [image] }, 'a b c d, b, b -> a b c d'],
   [{ op: 'LayerNormalization', inputs: [[1, 5, 8], [8], [8]], outputs: [[1, 5, 8]] }, 'a b c, c, c -> a b c'],
   [

@@ -222,10 +222,11 @@ const contraction: Record<string, Cases> = {
 };
 
 const normalization: Record<string, Cases> = {
-  BatchNormalization: dimsOf(2, 4).map((dims) => {
+  BatchNormalization: fc.tuple(dimsOf(2, 4), fc.boolean()).map(([dims, isTraining]) => {
     const c = [dims[1]!];
     return only('BatchNormalization', {
       operands: [x(dims), w(c), w(c), w(c), w(c, { positive: true })],
+      ...(isTraining && { attributes: { training_mode: 1 }, outputs: 3 }),
     });
   }),
   InstanceNormalization: dimsOf(3, 4).map((dims) =>

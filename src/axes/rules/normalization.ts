@@ -4,6 +4,13 @@ import { axisIndex, letters, NoRelation, ruleFor, type AxisRules, type OpContext
 
 export const normalization: AxisRules = {
   BatchNormalization: (op) => {
+    // Training mode: the statistics are taken here, over all axes but the channels.
+    if (intAttribute(op.node, 'training_mode', 0) === 1)
+      return {
+        notation: `#n c #…, c, c, c, c -> #n c #…${', c'.repeat(op.outputCount - 1)}`,
+        roles: [undefined, 'scale', 'shift', 'mean', 'variance'],
+        why: 'it takes statistics over this axis (training mode)',
+      };
     if (op.outputCount > 1) throw new NoRelation('it is in training mode');
     return {
       notation: 'n c …, c, c, c, c -> n c …',
