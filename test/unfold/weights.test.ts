@@ -49,10 +49,7 @@ it('weights that the graph normalises become constants of the same values', asyn
   const x = Float32Array.from({ length: 108 }, () => normal(random));
   const run = async (model: Model) => {
     const session = await runtime.load(encodeModel(model));
-    const { y } = await session.run(
-      { x: { type: 'float32', dims: [1, 3, 6, 6], data: x, location: 'cpu' } },
-      ['y'],
-    );
+    const { y } = await session.run({ x: runtime.tensor('float32', x, [1, 3, 6, 6]) }, ['y']);
     await session.release();
     return y!.data as Float32Array;
   };
