@@ -205,3 +205,23 @@ it('a known size of a shape that is not known as a whole stays what it was', asy
   expect(masks.size).toBe(1);
   expect((await prove()).failure).toBeUndefined();
 });
+
+it('repeats of an axis whose size depends on data stay (seed 395, graph 11)', async () => {
+  const { prove, pruned } = await pruneAtRandom(
+    model({
+      inputs: [value('x', [6, 5]), value('s', [6])],
+      outputs: [value('y')],
+      initializers: [weight('a', [5, 6]), weight('b', [12, 3]), floatTensor('o', Float32Array.of(0), []), integerTensor('r', [1, 2])], // prettier-ignore
+      nodes: [
+        node('Greater', ['s', 'o'], ['which']),
+        node('Compress', ['x', 'which'], ['picked'], { axis: 0 }),
+        node('MatMul', ['picked', 'a'], ['h']),
+        node('Tile', ['h', 'r'], ['t']),
+        node('MatMul', ['t', 'b'], ['y']),
+      ],
+    }),
+    runtime,
+  );
+  expect(pruned.graph.initializers.find(({ name }) => name === 'a')!.dims).toEqual([5, 3]);
+  expect((await prove()).failure).toBeUndefined();
+});

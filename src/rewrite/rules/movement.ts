@@ -29,7 +29,11 @@ export const movement: RewriteRules = {
     reads: ['repeats'],
     change(op) {
       const [x, y] = [op.input(0), op.output()];
-      return { ints: { repeats: op.integers('repeats')?.map((_, i) => y[i]!.after / x[i]!.after) } };
+      const isChanged = (i: number): boolean => (x[i]!.mask ?? y[i]!.mask) !== undefined;
+      // The size of an axis that keeps all may be unknown.
+      const repeated = (times: number, i: number): number =>
+        isChanged(i) ? y[i]!.after / x[i]!.after : times;
+      return { ints: { repeats: op.integers('repeats')?.map(repeated) } };
     },
   },
   Split: {
@@ -38,6 +42,7 @@ export const movement: RewriteRules = {
       const x = op.input(0);
       const axis = axisOf(intAttribute(op.node, 'axis', 0), x.length);
       const sizes = Array.from({ length: op.outputCount }, (_, i) => op.output(i)[axis]!);
+      if ([x[axis]!, ...sizes].every(({ mask }) => !mask)) return {};
       if (!op.integers('split')) {
         // Without sizes the pieces are equal, or from opset 18 on all but the last.
         const piece = Math.ceil(x[axis]!.after / sizes.length);
