@@ -98,7 +98,7 @@ export function operatorsPage(rules) {
     '',
     'What is known of each op, made by `scripts/operators.mjs`. Ops outside the default domain have theirs before the',
     'name. An op that is not listed is blocked with a reason, unless a rule is given (`--axis-rule`, `axisRules`); so are',
-    'nodes with bodies where they capture values.',
+    'nodes with bodies where they capture values, but for an If that could be opened.',
     '',
     '- **axes**: the relation of a typical node in the notation of `--axis-rule`: equal letters are one axis, `(a b)` is a',
     '  nested axis, `(a + b)` a joined one, `…` axes that broadcast, `_` an operand of sizes or indices, `#` what is never',

@@ -18,15 +18,15 @@ import type { AnalyzeOptions } from './options.js';
 import type { Runtime } from './runtime/runtime.js';
 import { evaluateConstants } from './shapes/evaluate.js';
 import { inferShapes, type Shapes } from './shapes/shapes.js';
-import { unfold } from './unfold/unfold.js';
+import { hasBranches, unfold, type Unfolding } from './unfold/unfold.js';
 import { foldWeights } from './unfold/weights.js';
 
 /** Everything that is known of a model before anything is removed. */
 export interface Analysis {
   /** With its own functions inlined where that is plain, and unfolded: not in the form of the file. */
   readonly model: Model;
-  /** The model, or one that was made of it (pruned, with other weights), in the form of the file. */
-  readonly fold: (model: Model) => Model;
+  /** The form of the file, for the model and what is made of it (pruned, with other weights), and back. */
+  readonly unfolding: Unfolding;
   readonly shapes: Shapes;
   readonly axes: AxisAnalysis;
   readonly grouping: Grouping;
@@ -48,12 +48,17 @@ export async function analyze(
   const { runtime, signal, onProgress } = options;
   admitModel(given, options.shapes);
   const start = performance.now();
-  const { model, fold } = unfold(await foldWeights(inlineFunctions(given), runtime));
+  const plain = await foldWeights(inlineFunctions(given), runtime);
   onProgress?.({ phase: 'shapes', done: 0, total: 1 });
-  const shapes = await inferShapes(model, runtime, {
-    ...(options.shapes && { shapes: options.shapes }),
-    signal,
-  });
+  const infer = (whole: Model, sizes = options.shapes): Promise<Shapes> =>
+    inferShapes(whole, runtime, { ...(sizes && { shapes: sizes }), signal });
+  const opening = hasBranches(plain) ? { shapes: await infer(plain), runtime, signal } : undefined;
+  const unfolding = await unfold(plain, opening);
+  const { model } = unfolding;
+  const shapes = await infer(
+    model,
+    opening && { ...options.shapes, ...Object.fromEntries(opening.shapes.inputs) },
+  );
   admitOps(model, shapes, runtime);
   const facts = await valueFacts(model, runtime, shapes);
   throwIfAborted(signal);
@@ -69,7 +74,7 @@ export async function analyze(
   const cost = costModel(grouping, (value) => shapes.of(value));
   onProgress?.({ phase: 'axes', done: 1, total: 1 });
   const timings = { shapes: shaped - start, axes: performance.now() - shaped };
-  return { model, fold, shapes, axes, grouping, cost, runtime, timings };
+  return { model, unfolding, shapes, axes, grouping, cost, runtime, timings };
 }
 
 /** Computed integer vectors longer than this are data, not shapes or indices that a rule reads. */

@@ -194,13 +194,14 @@ export async function verify(
     onProgress: (done: number, total: number, detail: string): void =>
       onProgress?.({ phase: 'verify', done, total, detail }),
   };
-  const { model, shapes, axes, grouping } = shortening?.analysis ?? whole;
+  const { model, shapes, axes, grouping, unfolding } = shortening?.analysis ?? whole;
   const slicing = await engine.verify({
     ...common,
     analysis: axes,
     masks: keptMasks(planFromFile(plan, grouping)),
     dense: model,
-    pruned: candidate,
+    pruned: unfolding.unfold(candidate),
+    folded: unfolding.hasBodies ? { pruned: candidate, fold: unfolding.fold } : undefined,
     shapes,
     // Values can only be held against the weights that were sliced, and those are in no file.
     level: hasChangedWeights(plan) ? 'shapes' : level,

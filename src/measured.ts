@@ -77,7 +77,7 @@ export async function chooseMeasured<Choice extends { readonly plan: Plan }>(
   const time = async (pruned: Model) => {
     const { comparisons } = await bench(
       [
-        { name: 'dense', model: analysis.fold(analysis.model) },
+        { name: 'dense', model: analysis.unfolding.fold(analysis.model) },
         { name: 'pruned', model: pruned },
       ],
       {

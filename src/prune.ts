@@ -251,7 +251,7 @@ async function reconstructed(
   const report = { repair, data: data.description, layers, left };
   if (!result.addedBiases) return { source: { analysis, plan, model: result.model }, report };
   // Groups keep their ids: a new bias shares its axis with the weight before it.
-  const again = await analyze(analysis.fold(result.model), options);
+  const again = await analyze(analysis.unfolding.fold(result.model), options);
   const byId = new Map(again.grouping.groups.map((group) => [group.id, group]));
   const kept = new Map([...plan.kept].map(([{ id }, indices]) => [byId.get(id)!, indices]));
   return { source: { analysis: again, plan: { kept } }, report };
@@ -274,7 +274,7 @@ async function rewrite(
     },
     runtime,
   });
-  return { ...rewritten, model: analysis.fold(rewritten.model) };
+  return { ...rewritten, model: analysis.unfolding.fold(rewritten.model) };
 }
 
 async function prove(
@@ -283,14 +283,15 @@ async function prove(
   level: Exclude<VerifyLevel, 'none'>,
   options: Options,
 ): Promise<VerifyReport> {
-  const { axes, shapes, runtime } = analysis;
+  const { axes, shapes, runtime, unfolding } = analysis;
   const { verifyData } = options;
   return passed(
     await verify({
       analysis: axes,
       masks: keptMasks(plan),
       dense: model,
-      pruned,
+      pruned: unfolding.unfold(pruned),
+      folded: unfolding.hasBodies ? { pruned, fold: unfolding.fold } : undefined,
       shapes,
       level,
       runtime,

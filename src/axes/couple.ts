@@ -160,9 +160,9 @@ class Coupling {
     const inputs = node.inputs.map((value, input) => this.inputAxes(value, index, input));
     const parameters = this.parametersRead(node, firstParameter);
     try {
+      if (hasSubgraph(node)) throw new NoRelation('it holds a subgraph');
       const rule = this.rules.get(opName(node));
       if (!rule) throw new NoRelation('no rule is known for this op');
-      if (hasSubgraph(node)) throw new NoRelation('it holds a subgraph');
       const context = this.context(node);
       const result = typeof rule === 'function' ? rule(context) : rule;
       const relation = typeof result === 'string' ? { notation: result } : result;

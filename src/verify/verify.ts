@@ -28,6 +28,8 @@ export interface VerifyInput {
   /** The model that was sliced: the analysed one, maybe with other weights. */
   readonly dense: Model;
   readonly pruned: Model;
+  /** Where both models hold bodies of nodes opened up: the form of the file, of which the outputs are compared too. */
+  readonly folded?: { readonly pruned: Model; readonly fold: (model: Model) => Model } | undefined;
   /** Shapes of the dense model, those the analysis was made with. */
   readonly shapes: Shapes;
   readonly runtime: Runtime;
@@ -165,7 +167,8 @@ class Proof {
         const failure = await this.checkValues(values, alike);
         if (failure) return failure;
       }
-    return this.nothingCompared();
+    const failure = await this.checkFolded(comparable.values);
+    return failure ?? this.nothingCompared();
   }
 
   private nothingCompared(): ProofFailure | undefined {
@@ -184,7 +187,7 @@ class Proof {
     for (const alike of this.groupByMasks(feeds)) {
       const masked = this.masked(alike[0]!);
       for (const cut of cuts) {
-        const failure = await this.comparePart(masked, cut, alike);
+        const failure = await this.comparePart(masked, this.input.pruned, cut, alike);
         if (failure) return failure;
       }
     }
@@ -263,6 +266,21 @@ class Proof {
     };
   }
 
+  /** The outputs of the models with their bodies closed. */
+  private async checkFolded(comparable: readonly string[]): Promise<ProofFailure | undefined> {
+    const { folded, dense } = this.input;
+    if (!folded) return undefined;
+    const outputs = new Set(dense.graph.outputs.map(({ name }) => name));
+    const names = comparable.filter((name) => outputs.has(name));
+    this.total += names.length * this.feeds.length;
+    for (const feeds of this.groupByMasks(this.feeds)) {
+      const masked = folded.fold(this.masked(feeds[0]!));
+      const failure = await this.comparePart(masked, folded.pruned, { names, boundary: undefined }, feeds);
+      if (failure) return failure;
+    }
+    return undefined;
+  }
+
   private async checkValues(
     names: readonly string[],
     feeds: readonly Feed[],
@@ -273,7 +291,8 @@ class Proof {
       elementCount((shapes.of(name) ?? []).map((dim) => dim ?? 1)); // prettier-ignore
     const bytesOf = (name: string): number => 8 * Math.max(...feeds.map(elements(name)));
     for (const chunk of chunks(names, bytesOf, heldBytes)) {
-      const failure = await this.comparePart(masked, { names: chunk, boundary: undefined }, feeds);
+      const part = { names: chunk, boundary: undefined };
+      const failure = await this.comparePart(masked, this.input.pruned, part, feeds);
       if (failure) return failure;
     }
     return undefined;
@@ -305,10 +324,11 @@ class Proof {
 
   private async comparePart(
     masked: Model,
+    pruned: Model,
     part: Part,
     feeds: readonly Feed[],
   ): Promise<ProofFailure | undefined> {
-    const { pruned, runtime, signal } = this.input;
+    const { runtime, signal } = this.input;
     const reference = await this.open(masked, part);
     let session: InferenceSession | undefined;
     try {

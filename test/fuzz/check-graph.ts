@@ -81,7 +81,7 @@ export async function checkGraph(recipe: Recipe, options: FuzzOptions): Promise<
     },
     runtime,
   });
-  const pruned = decodeModel(encodeModel(found.fold(result.model)));
+  const pruned = decodeModel(encodeModel(found.unfolding.fold(result.model)));
   const { compared, problem } = await compareWithZeroed({ analysis, masks, pruned, shapes, runtime });
   const outcome = { ...base, touched: touchedOps(analysis, masks), pruned: masks.size, compared };
   if (problem || !proof) return { ...outcome, problem };
