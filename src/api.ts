@@ -210,7 +210,7 @@ export async function verify(
   if (!shortening) return slicing;
   return combineReports(
     slicing,
-    await proveShortening(shortening, model, { ...common, level, data: source }),
+    await proveShortening(shortening, unfolding.fold(model), { ...common, level, data: source }),
   );
 }
 

@@ -76,7 +76,7 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
       : await timed('verify', async () => {
           const slicing = () => prove(source, rewritten.model, level, options);
           if (!shortening) return slicing();
-          const shortened = isSliced ? analysis.model : rewritten.model;
+          const shortened = isSliced ? analysis.unfolding.fold(analysis.model) : rewritten.model;
           const settings = { level, data: options.verifyData, ...proofSettings(options) };
           const first = passed(await proveShortening(shortening, shortened, settings));
           return isSliced ? combineReports(first, await slicing()) : first;
@@ -88,7 +88,7 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
     planFile: (sha256) =>
       planToFile(analysis.grouping, choice.plan, {
         sha256,
-        nodes: dense.model.graph.nodes,
+        graph: dense.unfolding.fold(dense.model).graph,
         branches: shortening?.planned ?? [],
         weightsChanged: reconstruction !== undefined,
         addedNodes: rewritten.nodes.added,

@@ -11,7 +11,8 @@ import { PruneError } from './errors.js';
 import type { LossSpec } from './gradients/losses.js';
 import type { Model } from './onnx/model.js';
 import type { AnalyzeOptions, DepthOptions, VerifyLevel } from './options.js';
-import { nodeKeys, plannedBranches, type PlannedBranch } from './plan/file.js';
+import { plannedBranches, type PlannedBranch } from './plan/file.js';
+import { nodePlaces } from './plan/places.js';
 import type { BranchOutcome, DepthReport } from './result.js';
 import { variedShapes } from './shapes/vary.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -52,17 +53,17 @@ export async function shorten(dense: Analysis, options: ShortenOptions): Promise
   checkOptions(options, planned.length > 0);
   if (planned.length === 0 && options.depth === undefined) return undefined;
   const found = await findAll(dense, options.signal);
-  const removed = planned.length > 0 ? branchesOf(planned, found, dense.model) : undefined;
+  const removed = planned.length > 0 ? branchesOf(planned, found, dense) : undefined;
   const choice = removed ? undefined : await choose(dense, found, options);
   const gone = removed ?? choice!.blocks.filter((entry) => entry.removed).flatMap(({ block }) => block);
   const shortened = removeBranches(dense.model, gone);
-  const keys = nodeKeys(dense.model.graph.nodes);
+  const places = placesOf(dense);
   return {
     dense,
-    analysis: await analyze(shortened.model, options),
+    analysis: await analyze(dense.unfolding.fold(shortened.model), options),
     removed: gone,
     report: reportOf(dense, found, new Set(gone), choice, options),
-    planned: gone.map(({ node, input }) => ({ node: keys[node]!, input })),
+    planned: gone.map((branch) => ({ ...places(branch), input: branch.input })),
     removedNodes: shortened.removed.map(({ name, outputs }) => name || outputs[0]!),
   };
 }
@@ -98,14 +99,31 @@ async function findAll(
   });
 }
 
-function branchesOf(planned: readonly PlannedBranch[], { branches }: FoundBranches, model: Model): Branch[] {
-  const keys = nodeKeys(model.graph.nodes);
-  return planned.map(({ node, input }) => {
-    const found = branches.find((branch) => keys[branch.node] === node && branch.input === input);
+/** Where the sum of a branch is in the dense file. */
+function placesOf({ model, unfolding }: Analysis): (branch: Branch) => Omit<PlannedBranch, 'input'> {
+  const places = nodePlaces(unfolding.fold(model).graph);
+  return ({ node }) => {
+    const { graph, node: key } = places.get(model.graph.nodes[node]!.outputs[0]!)!;
+    return { ...(graph && { graph }), node: key };
+  };
+}
+
+function branchesOf(
+  planned: readonly PlannedBranch[],
+  { branches }: FoundBranches,
+  dense: Analysis,
+): Branch[] {
+  const places = placesOf(dense);
+  return planned.map(({ graph = '', node, input }) => {
+    const found = branches.find((branch) => {
+      const place = places(branch);
+      return place.node === node && (place.graph ?? '') === graph && branch.input === input;
+    });
     if (found) return found;
+    const label = graph ? `${graph}/${node}` : node;
     throw new PruneError(
       'invalid-option',
-      `invalid plan: input ${input} of '${node}' is no residual branch of this model; use the plan's own model`,
+      `invalid plan: input ${input} of '${label}' is no residual branch of this model; use the plan's own model`,
     );
   });
 }
@@ -175,10 +193,10 @@ function reportOf(
 
 /**
  * Proves that a model computes what the dense one does with the removed branches multiplied by zero.
- * @param shortened the model without them, and nothing else changed
+ * @param shortened the model without them, in the form of a file, and nothing else changed
  */
 export async function proveShortening(
-  { dense, removed }: Shortening,
+  { dense, analysis, removed }: Shortening,
   shortened: Model,
   options: {
     readonly level: Exclude<VerifyLevel, 'none'>;
@@ -188,13 +206,14 @@ export async function proveShortening(
     readonly onProgress?: ((done: number, total: number, detail: string) => void) | undefined;
   },
 ): Promise<VerifyReport> {
-  const { model, axes, shapes, runtime } = dense;
+  const { model, axes, shapes, runtime, unfolding } = dense;
   const { level, seed, data, signal, onProgress } = options;
   const report = await verify({
     analysis: axes,
     masks: new Map(),
     dense: gateBranches(model, removed, (value) => shapes.dtypeOf(value)),
-    pruned: shortened,
+    pruned: analysis.unfolding.unfold(shortened),
+    folded: unfolding.hasBodies ? { pruned: shortened, fold: unfolding.fold } : undefined,
     feeds: data && (await firstFeeds(data)),
     ...{ shapes, runtime, level, seed, signal, onProgress },
   });

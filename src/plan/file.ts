@@ -1,8 +1,9 @@
 import { keepMask, isTouched } from '../axes/project.js';
 import { showAxis } from '../axes/show.js';
 import { PruneError } from '../errors.js';
-import type { Node } from '../onnx/model.js';
+import type { Graph } from '../onnx/model.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
+import { nodePlaces, type NodePlace } from './places.js';
 import { keptMasks, type Plan } from './plan.js';
 
 /** The public plan file, version 1: what was removed, in terms of the dense file. */
@@ -22,6 +23,8 @@ export interface PlanFile {
 
 /** An input of an Add or a Sum of the dense file. */
 export interface PlannedBranch {
+  /** Path of the body that holds the node; absent for the main graph. */
+  readonly graph?: string;
   /** Name of the node, or its index where the name is empty or not unique. */
   readonly node: string | number;
   readonly input: number;
@@ -37,11 +40,7 @@ export interface PlannedFactor {
   readonly notation: string;
 }
 
-export interface PlannedTensor {
-  /** Path of the body that holds the node; '' for the main graph. */
-  readonly graph: string;
-  /** Name of the node, or its index where the name is empty or not unique. */
-  readonly node: string | number;
+export interface PlannedTensor extends NodePlace {
   readonly input: number;
   /** Name of the initializer (or of the Constant's output) in the dense file. */
   readonly initializer: string;
@@ -52,8 +51,8 @@ export interface PlannedTensor {
 export interface PlanFileDetails {
   /** Of the dense model's file, in hexadecimal. */
   readonly sha256: string;
-  /** The nodes of the file, where the plan is for a model without some of its branches. */
-  readonly nodes?: readonly Node[];
+  /** The graph of the file, where the analysed one isn't it: with bodies open, or without some branches. */
+  readonly graph?: Graph;
   readonly branches?: readonly PlannedBranch[];
   readonly weightsChanged?: boolean;
   readonly addedNodes?: readonly string[];
@@ -63,7 +62,7 @@ export interface PlanFileDetails {
 /** A plan as a file, ready for `JSON.stringify`. */
 export function planToFile(grouping: Grouping, plan: Plan, details: PlanFileDetails): PlanFile {
   const { sha256, branches = [], weightsChanged = false, addedNodes = [], removedNodes = [] } = details;
-  const { nodes = grouping.analysis.model.graph.nodes } = details;
+  const { graph = grouping.analysis.model.graph } = details;
   return {
     version: 1,
     model: { sha256 },
@@ -73,7 +72,7 @@ export function planToFile(grouping: Grouping, plan: Plan, details: PlanFileDeta
       if (!kept) return [];
       return [{ id: group.id, size: group.size, kept: [...kept], notation: notationOf(grouping, group) }];
     }),
-    tensors: plannedTensors(grouping, plan, nodes),
+    tensors: plannedTensors(grouping, plan, graph),
     weightsChanged,
     nodes: { added: addedNodes, removed: removedNodes },
   };
@@ -87,26 +86,18 @@ function notationOf({ analysis, byFactor }: Grouping, { name, members }: Pruning
   return `${name}: ${shown.join(' ')}`;
 }
 
-/** What a plan file calls each of the nodes: the name, or the index where that is empty or not unique. */
-export function nodeKeys(nodes: readonly Node[]): (string | number)[] {
-  const uses = new Map<string, number>();
-  for (const { name } of nodes) uses.set(name, (uses.get(name) ?? 0) + 1);
-  return nodes.map(({ name }, index) => (name !== '' && uses.get(name) === 1 ? name : index));
-}
-
-/** @param nodes of the file, of which those of the analysed model are some */
-function plannedTensors({ analysis }: Grouping, plan: Plan, nodes: readonly Node[]): PlannedTensor[] {
+/** @param graph of the file, of which the analysed model has some nodes */
+function plannedTensors({ analysis }: Grouping, plan: Plan, graph: Graph): PlannedTensor[] {
   const { system, parameters, model } = analysis;
   const masks = keptMasks(plan);
-  const keys = nodeKeys(nodes);
-  const keyOf = new Map(nodes.flatMap(({ outputs }, index) => outputs.map((name) => [name, keys[index]!])));
+  const places = nodePlaces(graph);
   return parameters.flatMap(({ node, input, source, axes }) => {
     const touched = axes.flatMap((axis, i): [string, number[]][] =>
       isTouched(system, axis, masks) ? [[String(i), positions(keepMask(system, axis, masks))]] : [],
     );
     if (touched.length === 0) return [];
-    const key = keyOf.get(model.graph.nodes[node]!.outputs.find(Boolean) ?? '') ?? node;
-    return [{ graph: '', node: key, input, initializer: source.name, axes: Object.fromEntries(touched) }];
+    const place = places.get(model.graph.nodes[node]!.outputs.find(Boolean) ?? '') ?? { graph: '', node };
+    return [{ ...place, input, initializer: source.name, axes: Object.fromEntries(touched) }];
   });
 }
 
@@ -163,11 +154,13 @@ export function plannedBranches(json: unknown): readonly PlannedBranch[] {
   const { branches = [] } = record(json, 'plan');
   if (!Array.isArray(branches)) return fail('branches', show(branches), 'give a list');
   return (branches as unknown[]).map((entry, i) => {
-    const { node, input } = record(entry, `branches[${i}]`);
+    const { graph, node, input } = record(entry, `branches[${i}]`);
+    if (graph !== undefined && typeof graph !== 'string')
+      fail(`branches[${i}].graph`, show(graph), 'give the path of a body');
     if (typeof node !== 'string' && !Number.isInteger(node))
       fail(`branches[${i}].node`, show(node), 'name a node, or give its index');
     if (!Number.isInteger(input)) fail(`branches[${i}].input`, show(input), 'give the number of an input');
-    return { node: node as string | number, input: input as number };
+    return { ...(graph ? { graph } : {}), node: node as string | number, input: input as number };
   });
 }
 

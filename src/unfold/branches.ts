@@ -109,19 +109,23 @@ export function openIf(model: Model, node: Node, opening: Opening): { model: Mod
   return { model: { ...model, graph: opened }, opened: { opening, node, branches, helpers } };
 }
 
-/** Puts the nodes of an opened If, as they are now, back into its branches. */
+/** Puts the nodes of an opened If, as they are now, back into its branches. Outputs that are gone are gone from it. */
 export function closeIf(model: Model, { opening, node, branches, helpers }: OpenIf): Model {
   const { graph } = model;
-  const results = new Set(node.outputs);
+  const written = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
+  const left = node.outputs.filter((name) => written.has(name));
   const marks = new Set(helpers);
   const homes = new Map<string, string>();
   for (const [attribute, { values, graph: body }] of branches)
     for (const name of [...values, ...body.initializers.map((tensor) => tensor.name)])
       homes.set(name, attribute);
   const bodies = new Map([...branches.keys()].map((attribute): [string, Node[]] => [attribute, []]));
-  const outer: Node[] = [];
+  const before: Node[] = [];
+  const after: Node[] = [];
+  /** What is read behind the If: its outputs so far, and between them what was made of those. */
+  const late = new Set<string>();
+  let missing = left.length;
   let condition = node.inputs[0]!;
-  let at = 0;
   let kept = node;
   const given = new Map<string, string[]>(
     [...branches].map(([attribute, { outputs }]) => [attribute, [...outputs]]),
@@ -133,7 +137,8 @@ export function closeIf(model: Model, { opening, node, branches, helpers }: Open
       condition = inner.inputs[0]!;
       if (opening !== 'both') kept = inner;
     } else if (result >= 0) {
-      at = outer.length;
+      late.add(output);
+      missing--;
       const passed = opening === 'both' ? inner.inputs.slice(1) : inner.inputs;
       [...branches.keys()].forEach((attribute) => {
         const k = opening === 'both' ? attributes.indexOf(attribute as (typeof attributes)[number]) : 0;
@@ -145,14 +150,27 @@ export function closeIf(model: Model, { opening, node, branches, helpers }: Open
         .map((name) => homes.get(name))
         .find((attribute) => attribute !== undefined);
       for (const name of inner.outputs) if (home !== undefined) homes.set(name, home);
-      (home === undefined ? outer : bodies.get(home)!).push(inner);
+      if (home !== undefined) bodies.get(home)!.push(inner);
+      else if (missing > 0 && ![...inner.inputs, ...capturedNames(inner)].some((name) => late.has(name)))
+        before.push(inner);
+      else {
+        after.push(inner);
+        for (const name of inner.outputs) late.add(name);
+      }
     }
   }
   const names = new FreshNames(graph);
-  let closed: Node = { ...node, inputs: [condition], attributes: kept.attributes };
+  const indices = left.map((name) => node.outputs.indexOf(name));
+  let closed: Node = { ...kept, name: node.name, inputs: [condition], outputs: left };
   const moved = new Set<string>();
-  for (const [attribute, { graph: before }] of branches) {
-    const body = closedBody(before, bodies.get(attribute)!, given.get(attribute)!, graph, names);
+  for (const { attribute, graph: body } of graphAttributes(kept))
+    if (!branches.has(attribute) && left.length < node.outputs.length) {
+      const outputs = indices.map((k) => body.outputs[k]!);
+      closed = withAttribute(closed, attribute, { type: 'graph', value: { ...body, outputs } });
+    }
+  for (const [attribute, { graph: opened }] of branches) {
+    const outputs = indices.map((k) => given.get(attribute)![k]!);
+    const body = closedBody(opened, bodies.get(attribute)!, outputs, graph, names);
     for (const { name } of body.initializers) moved.add(name);
     for (const { name } of body.valueInfos) moved.add(name);
     for (const { name } of body.outputs) moved.add(name);
@@ -162,9 +180,9 @@ export function closeIf(model: Model, { opening, node, branches, helpers }: Open
     ...model,
     graph: {
       ...graph,
-      nodes: [...outer.slice(0, at), closed, ...outer.slice(at)],
+      nodes: [...before, ...(left.length > 0 ? [closed] : []), ...after],
       initializers: graph.initializers.filter(({ name }) => !moved.has(name)),
-      valueInfos: graph.valueInfos.filter(({ name }) => results.has(name) || !moved.has(name)),
+      valueInfos: graph.valueInfos.filter(({ name }) => left.includes(name) || !moved.has(name)),
     },
   };
 }

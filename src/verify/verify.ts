@@ -28,7 +28,10 @@ export interface VerifyInput {
   /** The model that was sliced: the analysed one, maybe with other weights. */
   readonly dense: Model;
   readonly pruned: Model;
-  /** Where both models hold bodies of nodes opened up: the form of the file, of which the outputs are compared too. */
+  /**
+   * Where both models hold bodies of nodes opened up: the form of the file, of which the outputs are compared too, at
+   * the levels `outputs` and `full`.
+   */
   readonly folded?: { readonly pruned: Model; readonly fold: (model: Model) => Model } | undefined;
   /** Shapes of the dense model, those the analysis was made with. */
   readonly shapes: Shapes;

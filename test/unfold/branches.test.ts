@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { analyze } from '../../src/analyze.js';
 import { blockedBy } from '../../src/cost/coverage.js';
-import { graphAttributes } from '../../src/onnx/attributes.js';
+import { graphAttributes, withAttribute } from '../../src/onnx/attributes.js';
 import type { Graph, Model } from '../../src/onnx/model.js';
 import { floatTensor, integerTensor, rawTensor } from '../../src/onnx/values.js';
 import { fillNormal, randomGenerator } from '../../src/random/random.js';
@@ -78,10 +78,11 @@ describe('an If whose branches give equal shapes', () => {
     });
     const nodes = pruned.graph.nodes.map((given) => {
       if (given.opType !== 'If') return given;
-      const attributes = [...given.attributes].map(([key, attribute]) =>
-        attribute.type === 'graph' ? ([key, { ...attribute, value: spoil(attribute.value) }] as const) : ([key, attribute] as const),
-      ); // prettier-ignore
-      return { ...given, attributes: new Map(attributes) };
+      return graphAttributes(given).reduce(
+        (If, { attribute, graph: body }) =>
+          withAttribute(If, attribute, { type: 'graph', value: spoil(body) }),
+        given,
+      );
     });
     const wrong = { ...pruned, graph: { ...pruned.graph, nodes } };
     const { folded } = (await pruneAtRandom(dense, runtime)).proof;
