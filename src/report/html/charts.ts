@@ -82,12 +82,17 @@ export function groupsChart(groups: readonly GroupOutcome[]): EChartsOption {
 /** Bars of the histogram of latencies. */
 const bins = 40;
 
-/** How often each latency was measured, both models on one axis; the slowest 2 % are left out. */
+/** Upper outer fence (Tukey, "Exploratory Data Analysis", 1977): runs beyond it were disturbed from outside. */
+function fence(samples: readonly number[]): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const quantile = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
+  return Math.min(sorted.at(-1) ?? 0, quantile(0.75) + 3 * (quantile(0.75) - quantile(0.25)));
+}
+
+/** How often each latency was measured, both models on one axis; runs that are far out are not shown. */
 export function latencyChart({ models }: BenchResult): EChartsOption {
-  const all = models.flatMap(({ samples }) => samples);
-  const sorted = [...all].sort((a, b) => a - b);
-  const low = sorted[0] ?? 0;
-  const high = sorted[Math.floor(0.98 * (sorted.length - 1))] ?? 1;
+  const low = models.flatMap(({ samples }) => samples).reduce((a, b) => Math.min(a, b), Infinity);
+  const high = Math.max(...models.map(({ samples }) => fence(samples)));
   const width = (high - low) / bins || 1;
   return {
     tooltip: { trigger: 'axis', confine: true },
