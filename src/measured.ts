@@ -1,11 +1,9 @@
 import type { Analysis } from './analyze.js';
-import { bench } from './bench/bench.js';
+import { calibratedModel } from './calibrated.js';
 import { PruneError } from './errors.js';
 import type { PruningGroup } from './groups/group.js';
-import { bestAlignment } from './latency/alignment.js';
-import { latencyModel, type LatencyModel } from './latency/latency.js';
-import { operationsOf } from './latency/operation.js';
-import type { MeasureOptions } from './latency/table.js';
+import type { LatencyModel, LatencyOptions } from './latency/latency.js';
+import { tryOut, type Patience } from './latency/trial.js';
 import type { Model } from './onnx/model.js';
 import type { PruneOptions } from './options.js';
 import { keptCount, type Plan } from './plan/plan.js';
@@ -30,23 +28,16 @@ export function needsMeasurement({ budget, roundTo }: PruneOptions): boolean {
 /** Plans that are built and timed. */
 const attempts = 4;
 
-/** A pruned model that may be this much slower, with 95 % confidence, is not accepted. */
-const slowest = 1.02;
-
 /** A plan this far below the latency asked for has removed too much. */
 const tooFast = 0.93;
 
-/** A plan is timed against the dense model until the interval is this narrow to either side ... */
-const trialWidth = 0.015;
-
-/** ... for at least and at most so many seconds. */
-const trialSeconds = 3;
-const longestTrial = 15;
+/** For plans that may become the result. */
+const trialPatience: Patience = { minSeconds: 3, maxSeconds: 15 };
 
 /**
- * Chooses channels by measurement: rounds to the multiple that kernels like best, prices plans with a table of latencies,
- * undoes cuts that save nothing, and times the result end to end against the dense model. A budget of latency is
- * tightened or relaxed by what was measured; without one, cuts are undone until the model is not slower than before.
+ * Chooses channels by measurement: rounds to the multiple that kernels like best, prices plans with a table of latencies
+ * that is calibrated end to end, undoes cuts that save nothing, and times the result against the dense model. A budget of
+ * latency is tightened or relaxed by what was measured; without one, cuts are undone until the model is faster than before.
  * @throws PruneError `budget`, `nothing-to-prune` if no cut pays, and what selecting throws.
  */
 export async function chooseMeasured<Choice extends { readonly plan: Plan }>(
@@ -54,52 +45,27 @@ export async function chooseMeasured<Choice extends { readonly plan: Plan }>(
   options: Options,
   steps: Steps<Choice>,
 ): Promise<{ choice: Choice; latency: LatencyOutcome }> {
-  const { grouping, cost, shapes, runtime } = analysis;
+  const { cost, runtime } = analysis;
   const { provider = 'cpu', threads, latencyCache, signal, budget, onProgress } = options;
-  const measure: MeasureOptions = {
+  const measure: LatencyOptions = {
     ...{ runtime, provider, threads, cache: latencyCache, signal },
+    ...(options.shapes && { shapes: options.shapes }),
     onProgress: (done, total) => onProgress?.({ phase: 'measure', done, total }),
   };
-  const dtypeOf = (value: string) => shapes.dtypeOf(value);
-  const roundTo =
-    options.roundTo === undefined || options.roundTo === 'auto'
-      ? await bestAlignment(operationsOf(grouping, cost, dtypeOf), measure)
-      : options.roundTo;
-  const model = await latencyModel(grouping, cost, dtypeOf, {
-    ...measure,
-    ...(options.shapes && { shapes: options.shapes }),
-  });
+  const folded = analysis.unfolding.fold(analysis.model);
+  const trial = async (plan: Plan, patience: Patience) =>
+    tryOut(folded, await steps.build(plan), patience, measure);
+  const { model, roundTo } = await calibratedModel(analysis, options, measure, trial);
   const priced: Priced = { ...cost, latency: (count) => model.predict(count) };
   const limit =
     budget?.latency === undefined ? undefined : limitsOf({ latency: budget.latency }, priced)[0]!.limit;
   const wanted = limit === undefined ? undefined : limit / model.dense;
 
-  const time = async (pruned: Model) => {
-    const { comparisons } = await bench(
-      [
-        { name: 'dense', model: analysis.unfolding.fold(analysis.model) },
-        { name: 'pruned', model: pruned },
-      ],
-      {
-        runtime,
-        provider,
-        minSeconds: trialSeconds,
-        halfWidth: trialWidth,
-        maxSeconds: longestTrial,
-        ...(threads !== undefined && { threads }),
-        ...(signal && { signal }),
-        ...(options.shapes && { shapes: options.shapes }),
-      },
-    );
-    const { speedup, interval } = comparisons[0]!;
-    return { share: 1 / speedup, interval: [1 / interval[1], 1 / interval[0]] as const };
-  };
-
-  interface Trial {
+  interface Tried {
     readonly choice: Choice;
     readonly latency: LatencyOutcome;
   }
-  const trials: Trial[] = [];
+  const trials: Tried[] = [];
   let target = limit;
   let keepWhole: readonly PruningGroup[] = [];
   for (let attempt = 1; attempt <= attempts; attempt++) {
@@ -116,7 +82,7 @@ export async function chooseMeasured<Choice extends { readonly plan: Plan }>(
     if (plan.kept.size === 0) break;
     const choice = steps.withPlan(chosen, plan, [...keepWhole, ...undone]);
     onProgress?.({ phase: 'measure', done: attempt, total: attempts, detail: 'end to end' });
-    const measured = await time(await steps.build(plan));
+    const measured = await trial(plan, trialPatience);
     const predicted = model.predict(keptCount(plan));
     trials.push({
       choice,
@@ -133,7 +99,7 @@ export async function chooseMeasured<Choice extends { readonly plan: Plan }>(
       // Half-way, since one measurement is not to be trusted altogether.
       target *= ((wanted * 0.98) / measured.share) ** 0.7;
     } else {
-      if (measured.interval[1] <= slowest) break;
+      if (measured.interval[1] < 1) break;
       keepWhole = [...keepWhole, ...leastSaving(plan, model)];
     }
   }
@@ -152,14 +118,14 @@ export async function chooseMeasured<Choice extends { readonly plan: Plan }>(
   );
 }
 
-/** Of the plans within the limit the slowest, as it keeps the most; without a limit the last one, if it is not slower. */
+/** Of the plans within the limit the slowest, as it keeps the most; without a limit the last one, if it is faster. */
 function bestOf<Trial extends { readonly latency: LatencyOutcome }>(
   trials: readonly Trial[],
   wanted: number | undefined,
 ): Trial | undefined {
   if (wanted === undefined) {
     const last = trials.at(-1);
-    return last && last.latency.interval[1] <= slowest ? last : undefined;
+    return last && last.latency.interval[1] < 1 ? last : undefined;
   }
   return trials
     .filter(({ latency }) => latency.measured <= wanted)

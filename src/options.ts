@@ -7,7 +7,7 @@ import type { DepthUnit } from './depth/blocks.js';
 import type { DepthScore } from './depth/choose.js';
 import type { ReconstructOptions } from './reconstruct/reconstruct.js';
 import type { LossSpec } from './gradients/losses.js';
-import type { LatencyCache } from './latency/table.js';
+import type { LatencyCache } from './latency/measure.js';
 import type { Provider, Runtime } from './runtime/runtime.js';
 import type { Schedule } from './schedule/schedule.js';
 import type { SelectOptions } from './select/options.js';

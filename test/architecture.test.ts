@@ -45,6 +45,7 @@ const assembly = [
   'analyze',
   'inspect',
   'importance',
+  'calibrated',
   'measured',
   'shorten',
   'prune',

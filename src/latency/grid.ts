@@ -6,7 +6,7 @@ const block = 16;
 
 /** Ascending; the last is the dense width itself. */
 export function gridOf(dense: number): number[] {
-  const step = dense >= 4 * block ? block : dense >= block ? block / 2 : 1;
+  const step = dense >= 2 * block ? block : dense >= block ? block / 2 : 1;
   const widths = shares.map((share) =>
     share === 1 ? dense : Math.max(1, Math.min(dense, Math.round((share * dense) / step) * step || step)),
   );
@@ -27,14 +27,17 @@ export function gridPoints(axes: readonly (readonly number[])[]): number[][] {
   );
 }
 
-/** Makes times never fall as a width grows: what does is noise, and searching relies on it. */
+/**
+ * Makes times never fall as a width grows, which searching relies on: nothing takes longer than what is wider. Widths
+ * that a kernel likes less than larger ones thus save nothing.
+ */
 export function monotone({ axes, times }: TimeGrid): TimeGrid {
   const out = times.slice();
   let stride = 1;
   for (let axis = axes.length - 1; axis >= 0; axis--) {
     const length = axes[axis]!.length;
-    for (let i = 0; i < out.length; i++)
-      if (Math.floor(i / stride) % length > 0) out[i] = Math.max(out[i]!, out[i - stride]!);
+    for (let i = out.length - 1; i >= 0; i--)
+      if (Math.floor(i / stride) % length < length - 1) out[i] = Math.min(out[i]!, out[i + stride]!);
     stride *= length;
   }
   return { axes, times: out };

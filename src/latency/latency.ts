@@ -7,7 +7,8 @@ import type { DataType } from '../onnx/data-type.js';
 import { inputSpecs, randomInputs } from '../runtime/inputs.js';
 import { interpolate, type TimeGrid } from './grid.js';
 import { operationsOf } from './operation.js';
-import { kernelTime, latencyTable, type MeasureOptions } from './table.js';
+import { kernelTimes, type MeasureOptions } from './measure.js';
+import { latencyTable } from './table.js';
 
 export interface LatencyModel {
   /** Measured milliseconds of the dense model, median. */
@@ -74,15 +75,13 @@ export async function latencyModel(
   };
 }
 
-async function denseKernelTime(
-  bytes: Uint8Array,
-  { runtime, threads, shapes }: LatencyOptions,
-): Promise<number> {
+async function denseKernelTime(bytes: Uint8Array, options: LatencyOptions): Promise<number> {
+  const { runtime, shapes } = options;
   const session = await runtime.load(bytes, { optimization: 'disabled' });
   const specs = inputSpecs(session, { shapes });
   await session.release();
-  const feeds = randomInputs(runtime, specs);
-  return kernelTime(runtime, bytes, feeds, threads === undefined ? {} : { threads });
+  const kernels = await kernelTimes(bytes, randomInputs(runtime, specs), options);
+  return kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
 }
 
 /** Sum of the times of all operations; each is interpolated again only where its widths are new. */

@@ -3,10 +3,7 @@ import type { CostModel, Count } from '../cost/cost.js';
 import { evaluate, polynomialKey, type Monomial } from '../cost/polynomial.js';
 import type { Grouping } from '../groups/group.js';
 import type { DataType } from '../onnx/data-type.js';
-import type { Attribute, Model, Node, ValueInfo } from '../onnx/model.js';
-import { elementCount, type Tensor } from '../onnx/tensor.js';
-import { floatTensor, type FloatType } from '../onnx/values.js';
-import { fillNormal, randomGenerator } from '../random/random.js';
+import type { Model, Node } from '../onnx/model.js';
 
 /** A constant times widths, by number; none for a dimension that pruning leaves alone. */
 interface Dimension {
@@ -15,7 +12,8 @@ interface Dimension {
 }
 
 interface Operand {
-  readonly name: string;
+  /** Which input of the node it is. */
+  readonly input: number;
   readonly dtype: DataType;
   readonly dims: readonly Dimension[];
   readonly isWeight: boolean;
@@ -29,10 +27,13 @@ export interface Operation {
   readonly dense: readonly number[];
   /** The widths under a plan. */
   widths(count: Count): number[];
-  /** A model of this node alone at other widths, with random weights. */
-  modelAt(widths: readonly number[]): Model;
+  readonly node: Node;
+  /** The model that the node is of. */
+  readonly model: Model;
   readonly operands: readonly Operand[];
   readonly macs: number;
+  /** Of its weights. */
+  readonly bytes: number;
 }
 
 /** Ops whose time is looked up by width; everything else is taken to be as slow as its outputs are large. */
@@ -52,7 +53,7 @@ export function operationsOf(
   const all = cost.macs();
   const byNode = cost.byNode();
   return analysis.model.graph.nodes.flatMap((node, index): Operation[] => {
-    const { macs } = byNode[index]!;
+    const { macs, bytes } = byNode[index]!;
     if (!timed.has(node.opType) || node.domain !== '' || !weighted.has(index) || macs < negligible * all)
       return [];
     const widths: (readonly Monomial[])[] = [];
@@ -86,7 +87,7 @@ export function operationsOf(
       const axes = use?.axes ?? analysis.axes.get(name);
       const dtype = use?.source.tensor.dtype ?? dtypeOf(name);
       if (!axes || dtype === undefined || axes.some(({ size }) => Number.isNaN(size))) return [];
-      operands.push({ name: `input${input}`, dtype, dims: axes.map(dimension), isWeight: use !== undefined });
+      operands.push({ input, dtype, dims: axes.map(dimension), isWeight: use !== undefined });
     }
     const dense = widths.map((width) => evaluate(width, ({ size }) => size));
     return [
@@ -94,9 +95,8 @@ export function operationsOf(
         signature: signatureOf(node, operands, dense),
         dense,
         widths: (count) => widths.map((width) => evaluate(width, count)),
-        modelAt: (sizes) => modelOf(analysis.model, node, operands, sizes),
-        operands,
-        macs,
+        ...{ node, model: analysis.model, operands },
+        ...{ macs, bytes },
       },
     ];
   });
@@ -110,51 +110,4 @@ function signatureOf(node: Node, operands: readonly Operand[], dense: readonly n
   return JSON.stringify([node.opType, attributes, shapes, dense], (_, value: unknown) =>
     typeof value === 'bigint' ? Number(value) : value,
   );
-}
-
-function modelOf(model: Model, node: Node, operands: readonly Operand[], widths: readonly number[]): Model {
-  const dimsOf = ({ dims }: Operand): number[] =>
-    dims.map((dim) => dim.widths.reduce((product, width) => product * widths[width]!, dim.coefficient));
-  const initializers: Tensor[] = [];
-  const inputs: ValueInfo[] = [];
-  for (const operand of operands) {
-    const dims = dimsOf(operand);
-    if (operand.isWeight) {
-      const elements = fillNormal(new Float32Array(elementCount(dims)), randomGenerator(operand.name));
-      initializers.push(floatTensor(operand.name, elements, dims, operand.dtype as FloatType));
-    } else inputs.push(valueOf(operand.name, dims, operand.dtype));
-  }
-  const names = node.inputs.map((name, input) => (name ? `input${input}` : ''));
-  return {
-    ...model,
-    functions: [],
-    trainingInfo: [],
-    graph: {
-      ...model.graph,
-      nodes: [
-        { ...node, inputs: names, outputs: ['output'], attributes: attributesOf(node, operands.map(dimsOf)) },
-      ],
-      initializers,
-      sparseInitializers: [],
-      inputs,
-      outputs: [{ name: 'output', docString: '', type: undefined }],
-      valueInfos: [],
-      quantizationAnnotations: [],
-    },
-  };
-}
-
-/** Channels of a convolution over those of one of its groups are its groups. */
-function attributesOf(node: Node, dims: readonly (readonly number[])[]): Node['attributes'] {
-  const group = node.attributes.get('group');
-  if (!group) return node.attributes;
-  const [data, weight] = dims;
-  const groups = node.opType === 'Conv' ? data![1]! / weight![1]! : Number(group.value);
-  const patched: Attribute = { ...group, type: 'int', value: BigInt(groups) };
-  return new Map([...node.attributes, ['group', patched]]);
-}
-
-function valueOf(name: string, dims: readonly number[], dtype: DataType): ValueInfo {
-  const shape = dims.map((value) => ({ value, denotation: '' }));
-  return { name, docString: '', type: { kind: 'tensor', dtype, shape, denotation: '' } };
 }

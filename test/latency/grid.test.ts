@@ -6,6 +6,8 @@ describe('the grid of widths', () => {
   it('ends at the dense width and has multiples of the block below it', () => {
     expect(gridOf(512)).toEqual([64, 192, 320, 512]);
     expect(gridOf(100)).toEqual([16, 32, 64, 100]);
+    expect(gridOf(24)).toEqual([8, 16, 24]);
+    expect(gridOf(48)).toEqual([16, 32, 48]);
     expect(gridOf(3)).toEqual([1, 2, 3]);
     expect(gridOf(1)).toEqual([1]);
     fc.assert(
@@ -64,6 +66,11 @@ describe('interpolation', () => {
   it('has one number for an op without widths', () => {
     expect(interpolate({ axes: [], times: Float64Array.of(7) }, [])).toBe(7);
     expect(interpolate({ axes: [[1]], times: Float64Array.of(7) }, [1])).toBe(7);
+  });
+
+  it('takes no longer for a width that kernels dislike than for a wider one', () => {
+    const grid = monotone({ axes: [[8, 16, 24]], times: Float64Array.of(3, 2, 4) });
+    expect([...grid.times]).toEqual([2, 2, 4]);
   });
 
   it('never falls as a width grows, whatever was measured', () => {

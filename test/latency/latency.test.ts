@@ -3,7 +3,9 @@ import { analyze, nodeRuntime, prune, type Runtime } from '../../src/index.js';
 import { bestAlignment, oddMultiple } from '../../src/latency/alignment.js';
 import { latencyModel } from '../../src/latency/latency.js';
 import { operationsOf } from '../../src/latency/operation.js';
-import { latencyTable, type LatencyCache } from '../../src/latency/table.js';
+import { timesOf, type LatencyCache } from '../../src/latency/measure.js';
+import { partName, sideBySide } from '../../src/latency/side-by-side.js';
+import { latencyTable } from '../../src/latency/table.js';
 import { encodeModel } from '../../src/onnx/codec.js';
 import { inputSpecs, randomInputs } from '../../src/runtime/inputs.js';
 import { chain, grouped, transformer, type BuiltNetwork } from '../cost/network.js';
@@ -40,11 +42,36 @@ describe('operations', () => {
     for (const operation of found)
       for (const share of [1, 0.5]) {
         const widths = operation.dense.map((width) => Math.max(1, Math.round(share * width)));
-        const session = await runtime.load(encodeModel(operation.modelAt(widths)));
+        const session = await runtime.load(encodeModel(sideBySide([{ operation, widths }])));
         const result = await session.run(randomInputs(runtime, inputSpecs(session)));
-        expect(result['output']!.dims.every((dim) => dim > 0)).toBe(true);
+        expect(result[partName(0)]!.dims.every((dim) => dim > 0)).toBe(true);
         await session.release();
       }
+  });
+
+  it('run side by side, each at its own widths, and are told apart', async () => {
+    const runtime = await nodeRuntime();
+    const found = operations(chain(24, 20));
+    const parts = found.flatMap((operation) =>
+      [1, 0.5].map((share) => ({
+        operation,
+        widths: operation.dense.map((width) => Math.max(1, Math.round(share * width))),
+      })),
+    );
+    let profiles = 0;
+    const counting: Runtime = {
+      ...{ name: runtime.name, version: runtime.version },
+      tensor: (...given) => runtime.tensor(...given),
+      load: (...given) => runtime.load(...given),
+      profile: (...given) => {
+        profiles++;
+        return runtime.profile(...given);
+      },
+    };
+    const times = await timesOf(parts, '', { runtime: counting });
+    expect(times).toHaveLength(parts.length);
+    for (const time of times) expect(time).toBeGreaterThan(0);
+    expect(profiles).toBe(1);
   });
 
   it('share a signature where they are the same work, and only there', () => {
