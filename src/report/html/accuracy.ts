@@ -17,7 +17,7 @@ export function robustnessChart({ rows }: Robustness): EChartsOption {
     tooltip: { trigger: 'axis', axisPointer: { type: 'shadow' }, confine: true },
     legend: { top: 0 },
     grid: { left: 8, right: 16, top: 40, bottom: 8, containLabel: true },
-    xAxis: { type: 'category', data: rows.map(({ condition }) => condition) },
+    xAxis: { type: 'category', data: rows.map(({ condition }) => condition), axisLabel: { interval: 0 } },
     yAxis: { type: 'value', max: 100, axisLabel: { formatter: '{value} %' } },
     series: [
       bars(

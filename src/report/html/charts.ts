@@ -18,7 +18,7 @@ export function costChart(changes: readonly (readonly [name: string, change: Cha
     tooltip: { trigger: 'axis', axisPointer: { type: 'shadow' }, confine: true },
     legend: { bottom: 0 },
     grid: { left: 8, right: 48, top: 8, bottom: 56, containLabel: true },
-    xAxis: { type: 'value', max: 100, axisLabel: { formatter: '{value} %' } },
+    xAxis: { type: 'value', max: 100, interval: 25, axisLabel: { formatter: '{value} %' } },
     yAxis: { type: 'category', data: names },
     series: [
       {

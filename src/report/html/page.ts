@@ -37,7 +37,7 @@ export function htmlPage({ title, subtitle, sections }: Page, library: string): 
     const canvas = chart
       ? `<div class="chart ${chart.height ?? ''}" id="${id}" role="img" aria-label="${escape(heading)}"></div>`
       : '';
-    return `<section${wide ? ' class="wide"' : ''}><h2>${escape(heading)}</h2>${body ?? ''}${canvas}</section>`;
+    return `<section${wide || isAlone(sections, i) ? ' class="wide"' : ''}><h2>${escape(heading)}</h2>${body ?? ''}${canvas}</section>`;
   });
   return `<!doctype html>
 <html lang="en">
@@ -59,6 +59,14 @@ ${cards.join('\n')}
 </body>
 </html>
 `;
+}
+
+/** Whether a card would have nothing beside it where two fit. */
+function isAlone(sections: readonly Section[], index: number): boolean {
+  let before = 0;
+  while (index - before > 0 && !sections[index - before - 1]!.wide) before++;
+  const next = sections[index + 1];
+  return before % 2 === 0 && (!next || next.wide === true);
 }
 
 /** Text as markup. */

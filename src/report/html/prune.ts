@@ -43,9 +43,8 @@ export function pruneHtml(outcome: PruneOutcome, groups: readonly GroupSummary[]
           ['parameters', report.parameters],
           ['weight bytes', report.bytes],
           ['activations', report.activations],
-          ...(bench
-            ? [['latency', { dense: bench.models[0]!.median, pruned: bench.models[1]!.median }] as const]
-            : []),
+          // Of paired runs, as in the summary: medians of all runs may tell of the machine's moods.
+          ...(bench ? [['latency', { dense: bench.comparisons[0]!.speedup, pruned: 1 }] as const] : []),
         ]),
       },
     },
