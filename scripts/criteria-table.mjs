@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // Top-1 of resnet20_bn pruned by each criterion, without repair, at once and in steps. Every run that is done is one
-// line of .tmp/criteria.jsonl, so that an interrupted table goes on where it stopped.
-// Usage: npm run build && node scripts/criteria-table.mjs run [MINUTES]; node scripts/criteria-table.mjs page
+// line of docs/measurements/criteria.jsonl, so that an interrupted table goes on where it stopped; lines marked
+// `transcribed` were read off the page after the log of their run was lost.
+// Usage: npm run build && node scripts/criteria-table.mjs run [MINUTES [CRITERION...]]
+//    or: node scripts/criteria-table.mjs page
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { criteria, evaluate, loadModel, nodeRuntime, openData, prune } from '../dist/index.js';
@@ -11,7 +13,8 @@ const images = 1024;
 const minibatch = 64;
 const shares = [0.7, 0.5, 0.3];
 const pixels = { mean: [0.286], std: [0.353] };
-const log = fileURLToPath(new URL('../.tmp/criteria.jsonl', import.meta.url));
+const folder = new URL('../docs/measurements/', import.meta.url);
+const log = new URL('criteria.jsonl', folder);
 const pathOf = (name) => fileURLToPath(new URL(`../models/${name}`, import.meta.url));
 
 const names = Object.keys(criteria);
@@ -29,8 +32,11 @@ function* tasks() {
   for (const draw of [1, 2, 3, 4]) yield* each(['taylor'], steps, draw, [0.7]);
   for (const draw of [1, 2, 3, 4]) yield* each(['taylor'], 1, draw);
   yield* each(names.filter((name) => !readsData(name)), steps, 0); // prettier-ignore
-  for (const draw of [0, 1, 2, 3, 4]) yield* each(['taylor'], steps, draw, [0.5, 0.3]);
-  yield* each(others, steps, 0);
+  yield* each(others, steps, 0, [0.7]);
+  for (const share of [0.5, 0.3]) {
+    for (const draw of [0, 1, 2, 3, 4]) yield* each(['taylor'], steps, draw, [share]);
+    yield* each(others, steps, 0, [share]);
+  }
 }
 
 const keyOf = ({ criterion, share, steps: count, draw }) => `${criterion} ${share} ${count} ${draw}`;
@@ -41,8 +47,8 @@ if (existsSync(log))
     done.set(keyOf(row), row);
   }
 
-async function run(minutes) {
-  mkdirSync(new URL('../.tmp/', import.meta.url), { recursive: true });
+async function run(minutes, only) {
+  mkdirSync(folder, { recursive: true });
   const until = performance.now() + 60_000 * minutes;
   const model = await loadModel(pathOf('trained/resnet20_bn.onnx'));
   const path = pathOf('data/t10k-images-idx3-ubyte.gz');
@@ -54,7 +60,7 @@ async function run(minutes) {
   });
   const scored = new Map();
   for (const task of tasks()) {
-    if (done.has(keyOf(task))) continue;
+    if (done.has(keyOf(task)) || (only.length > 0 && !only.includes(task.criterion))) continue;
     if (performance.now() > until) break;
     const { criterion, share, steps: count, draw } = task;
     const start = performance.now();
@@ -138,7 +144,7 @@ Nothing here is fine-tuned.
   );
 }
 
-const [, , command, minutes = '600'] = process.argv;
-if (command === 'run') await run(Number(minutes));
+const [, , command, minutes = '600', ...only] = process.argv;
+if (command === 'run') await run(Number(minutes), only);
 else if (command === 'page') page();
-else throw new Error('usage: criteria-table.mjs run [MINUTES] | page');
+else throw new Error('usage: criteria-table.mjs run [MINUTES [CRITERION...]] | page');
