@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Top-1 of resnet20_bn pruned by each criterion, without repair, at once and in steps. Every run that is done is one
 // line of docs/measurements/criteria.jsonl, so that an interrupted table goes on where it stopped; lines marked
-// `transcribed` were read off the page after the log of their run was lost.
+// `transcribed` were read off the page after the log of their run was lost: exact, or of means (`draws`) to two places.
 // Usage: npm run build && node scripts/criteria-table.mjs run [MINUTES [CRITERION...]]
 //    or: node scripts/criteria-table.mjs page
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -104,8 +104,12 @@ function page() {
   const meanOf = (own) => (100 * own.reduce((sum, { top1 }) => sum + top1, 0)) / own.length;
   const cell = (criterion, count, share) => {
     const own = rows.filter((row) => row.criterion === criterion && row.steps === count && row.share === share); // prettier-ignore
-    if (own.length === 0) return '–';
-    return `${meanOf(own).toFixed(2)}${own.length > 1 ? ` (${own.length})` : ''}`;
+    // A mean whose draws are no longer known one by one, until they are run again.
+    const mean = own.find(({ draws }) => draws !== undefined);
+    const single = own.filter(({ draws }) => draws === undefined);
+    if (mean && mean.draws > single.length) return `${(100 * mean.top1).toFixed(2)} (${mean.draws})`;
+    if (single.length === 0) return '–';
+    return `${meanOf(single).toFixed(2)}${single.length > 1 ? ` (${single.length})` : ''}`;
   };
   const cells = [1, steps].flatMap((count) => shares.map((share) => [count, share]));
   const heads = cells.map(([count, share]) => `${100 * share} %, ${count === 1 ? 'at once' : `${count} steps`}`); // prettier-ignore
@@ -123,7 +127,8 @@ function page() {
 Top-1 in percent of \`resnet20_bn\` (dense 92.17) on all 10,000 test images after pruning to 70, 50 and 30 % of its MACs,
 without repair or reconstruction: local scope, ${images} labelled training images in minibatches of ${minibatch}, at once or in ${steps} linear
 steps with the criterion measured anew after each. One draw of the images, or the mean of as many as stand in brackets.
-Written by \`scripts/criteria-table.mjs\`.
+Written by \`scripts/criteria-table.mjs\`
+from \`measurements/criteria.jsonl\`; a run repeats exactly on the same processor and version.
 
 | criterion | ${heads.join(' | ')} |
 |---|${heads.map(() => '--:|').join('')}
@@ -132,7 +137,7 @@ ${table.join('\n')}
 \`taylor\` at 70 % in ${steps} steps: **${meanOf(bar).toFixed(2)}** as the mean of ${bar.length} draws (${draws}). Torch-Pruning 1.6 in the same
 set-up, mean of five draws: Taylor 57.75, l2 47.70 (local scope); at 50 % MACs 15.63 and 24.17.
 
-${missing.length === 0 ? 'Nothing is missing.' : `Not run, for want of time: ${byName.join(', ')} (${missing.length} runs; some of them only at one share or draw).`}
+${missing.length === 0 ? 'Nothing is missing.' : `Not run, for want of time: ${byName.join(', ')} (${missing.length} runs; some of them only at one share or draw). Means that stand in the\ntable all the same are of draws whose single figures were lost.`}
 
 The gate form became \`taylor\` after a small comparison that was judged on 2,000 of these test images (8 steps, 192
 training images, one draw), in which it reached 62.60, \`taylor-abs\` 65.05, \`taylor-weight\` 40.10. Training images kept

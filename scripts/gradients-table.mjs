@@ -99,7 +99,7 @@ writeFileSync(
 
 Loss (squared norm of the outputs) and its gradients by every float32 weight of more than one element, on random inputs
 of ${examples} examples (or the one size that a model takes), with one thread. Times are processor time of the fastest of up to 30 runs,
-in turns with the forward pass alone, on a machine that had other work. The forward pass is onnxruntime's own, with
+in turns with the forward pass alone, on a core that other work shared. The forward pass is onnxruntime's own, with
 everything fused and laid out as it likes. Written by \`scripts/gradients-table.mjs\`.
 
 ${complete.length} of ${measured.length} models have finite gradients by all weights. Loss and gradients take ${median.toFixed(1)} × the forward pass in the
