@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Which models have gradients by all their weights, and the time of loss and gradients against the forward pass alone.
-// Every model that is done is one line of .tmp/gradients.jsonl; from all lines docs/gradients.md is written.
+// Every model that is done is one line of docs/measurements/gradients.jsonl; from all lines docs/gradients.md is
+// written. A topology without weights has to be filled before.
 // Usage: npm run build && node scripts/gradients-table.mjs FILE...
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -14,7 +15,7 @@ const shapes = { gpt2_small: { input_ids: [examples, 32] } };
 /** Seconds that a model is measured at most, once every pass ran three times. */
 const patience = 10;
 
-const folder = new URL('../.tmp/', import.meta.url);
+const folder = new URL('../docs/measurements/', import.meta.url);
 const log = new URL('gradients.jsonl', folder);
 mkdirSync(folder, { recursive: true });
 const rows = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n').filter(Boolean).map((line) => JSON.parse(line)) : []; // prettier-ignore
@@ -98,7 +99,7 @@ writeFileSync(
 
 Loss (squared norm of the outputs) and its gradients by every float32 weight of more than one element, on random inputs
 of ${examples} examples (or the one size that a model takes), with one thread. Times are processor time of the fastest of up to 30 runs,
-in turns with the forward pass alone, on a machine that had other work. The forward pass is onnxruntime's own, with
+in turns with the forward pass alone, on a core that other work shared. The forward pass is onnxruntime's own, with
 everything fused and laid out as it likes. Written by \`scripts/gradients-table.mjs\`.
 
 ${complete.length} of ${measured.length} models have finite gradients by all weights. Loss and gradients take ${median.toFixed(1)} × the forward pass in the

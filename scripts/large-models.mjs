@@ -1,11 +1,19 @@
 #!/usr/bin/env node
 // Time and memory of pruning against the bytes of the model: Llama-like models, the whole command, in turn with a copy
-// of the same files. Sizes are measured one by one into FOLDER/large-models.json; `--report` writes
-// docs/large-models.md and docs/large-models.svg from it. Needs Linux, GNU cp and time, and twice the size on the disk.
+// of the same files. Sizes are measured one by one, a line of docs/measurements/large-models.jsonl each, of which the last
+// of its kind counts; `--report` writes docs/large-models.md and docs/large-models.svg from them. Needs Linux, GNU cp and time, and twice the size on the disk.
 // Usage: npm run build && node scripts/large-models.mjs FOLDER --size 4GiB [--type fp16] [--runs 3] [--cold]
-//        node scripts/large-models.mjs FOLDER --report [--note 'what else is to be known of the runs']
+//        node scripts/large-models.mjs --report [--note 'what else is to be known of the runs']
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -26,12 +34,11 @@ const { values, positionals } = parseArgs({
   },
 });
 const [folder] = positionals;
-if (!folder || (!values.size && !values.report)) {
-  console.error('give a folder, and --size or --report');
+if (!values.report && !(folder && values.size)) {
+  console.error('give a folder and --size, or --report');
   process.exit(2);
 }
-const file = join(folder, 'large-models.json');
-const rows = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [];
+const log = new URL('../docs/measurements/large-models.jsonl', import.meta.url);
 if (values.report) report();
 else measure();
 
@@ -94,11 +101,7 @@ function measure() {
     prune: median(runs.prune.map(({ seconds }) => seconds)),
     memory: Math.max(...runs.prune.map(({ memory }) => memory)),
   };
-  const others = rows.filter(
-    ({ size, type, cold }) => size !== row.size || type !== row.type || cold !== row.cold,
-  );
-  const all = [...others, row].sort((a, b) => a.bytes - b.bytes);
-  writeFileSync(file, JSON.stringify(all, undefined, 2));
+  appendFileSync(log, `${JSON.stringify(row)}\n`);
   console.log(row);
 }
 
@@ -108,7 +111,17 @@ function median(list) {
   return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
+/** The last measurement of each size, type and page cache, by size. */
+function measured() {
+  const lines = readFileSync(log, 'utf8').trim().split('\n');
+  const last = new Map(
+    lines.map((line) => JSON.parse(line)).map((row) => [`${row.size} ${row.type} ${row.cold}`, row]),
+  );
+  return [...last.values()].sort((a, b) => a.bytes - b.bytes);
+}
+
 function report() {
+  const rows = measured();
   const gib = (bytes) => (bytes / 2 ** 30).toPrecision(3);
   const mib = (bytes) => Math.round(bytes / 2 ** 20);
   const line = ({ type, bytes, cold, runs, copy, prune, memory }) =>

@@ -1,10 +1,10 @@
 import type { BenchSettings, EvaluateSettings, PruneSettings, VerifySettings } from '../api.js';
 import type { CriterionName } from '../criteria/resolve.js';
 import type { DataOptions } from '../data/options.js';
-import type { LossName } from '../gradients/losses.js';
 import type { AnalyzeOptions, CommonOptions } from '../options.js';
 import { apiOnly, type Flags } from './flags.js';
 import { budget, dataSource, jsonFile } from './file-values.js';
+import { loss, lossNames } from './loss-value.js';
 import {
   choice,
   commaSeparated,
@@ -46,8 +46,6 @@ const criteria = [
   'magnitude', 'l1', 'l2', 'bn-scale', 'lamp', 'fpgm', 'random', 'taylor', 'taylor-abs', 'taylor-weight', 'snip',
   'fisher', 'grasp', 'crop', 'flap', 'activation', 'obspa',
 ] as const;
-const lossNames = ['cross-entropy', 'pseudo-labels', 'squared-norm', 'kl', 'mse', 'output'] as const;
-lossNames satisfies readonly LossName[];
 // Names the list lacks would be unreachable from the command line.
 criteria satisfies readonly CriterionName[];
 
@@ -244,10 +242,10 @@ export const pruneFlags = {
     negated: { flags: '--no-reconstruct', help: 'slice weights and change nothing else', value: false },
   },
   loss: {
-    flags: '--loss <name>',
+    flags: '--loss <name[=value]>',
     group: ranking,
-    help: `what gradients are taken of, and what --depth-score loss measures: ${lossNames.join(', ')} (default: cross-entropy with labels, else pseudo-labels; for depth kl, from the dense model's outputs)`,
-    value: choice(...lossNames),
+    help: `what gradients are taken of, and what --depth-score loss measures: ${lossNames.join(', ')} (default: cross-entropy with labels, else pseudo-labels; for depth kl, from the dense model's outputs); NAME=VALUE takes it of one value of the graph`,
+    value: loss,
   },
   steps: {
     flags: '--steps <count>',

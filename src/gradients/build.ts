@@ -3,14 +3,15 @@ import { constantTensor } from '../onnx/constant.js';
 import type { DataType } from '../onnx/data-type.js';
 import { opsetOf } from '../onnx/domain.js';
 import { graphModel, tensorInfo } from '../onnx/graph-model.js';
-import type { Graph, Model, Node, ValueInfo } from '../onnx/model.js';
+import type { Model, Node, ValueInfo } from '../onnx/model.js';
 import { parameterOf } from '../onnx/schema.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, integersOf } from '../onnx/values.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { literalsOf, usedNames } from '../shapes/literals.js';
+import { freePrefix, live } from './emitted.js';
 import { Emitter } from './emitter.js';
-import type { Loss, LossFeed } from './losses.js';
+import type { Loss, LossContext, LossFeed, LossOutput } from './losses.js';
 import type { GradientContext } from './rule.js';
 import { constant } from './rules/constant.js';
 import { gradientRules } from './rules/index.js';
@@ -20,6 +21,10 @@ const youngest = 16;
 
 /** Opset of the backward graph of older models. */
 const backwardOpset = 18;
+
+/** Where shapes depend on data. */
+const remedy =
+  'choose a criterion that takes none, such as magnitude, or a loss of one value before (--loss squared-norm=NAME)';
 
 export interface GradientRequest {
   readonly model: Model;
@@ -86,17 +91,8 @@ class Reverse {
   }
 
   build(): GradientGraphs {
-    const { model, loss, wrt, shapes } = this.request;
-    const outputs = model.graph.outputs
-      .filter(({ name }) => shapes.dtypeOf(name) === 'float32')
-      .map(({ name }) => ({ name, shape: this.shapeOf(name) }));
-    const batch = [...shapes.inputs.values()][0]?.[0] ?? 1;
-    const { value, cotangents } = loss.emit({
-      emit: this.emit,
-      outputs,
-      batch,
-      feed: (feed, dtype, shape) => this.feed(feed, dtype, shape),
-    });
+    const { loss, wrt } = this.request;
+    const { value, cotangents } = loss.emit(this.lossContext());
     for (const [name, cotangent] of cotangents) this.cotangents.set(name, [cotangent]);
 
     const path = this.nodesBetween(new Set(cotangents.keys()));
@@ -108,6 +104,37 @@ class Reverse {
       if (total !== undefined) gradients.set(name, total);
     }
     return this.assemble(value, gradients);
+  }
+
+  private lossContext(): LossContext {
+    const { model, shapes } = this.request;
+    const names = model.graph.outputs
+      .map(({ name }) => name)
+      .filter((name) => this.dtypeOf(name) === 'float32');
+    const open = names.filter((name) => !this.staticShape(name));
+    const outputs = (): LossOutput[] => {
+      if (open.length === 0) return names.map((name) => ({ name, shape: this.shapeOf(name) }));
+      throw new PruneError(
+        'unsupported',
+        `the shapes of the outputs ${open.join(', ')} depend on data, so a loss of them has no gradient; ${remedy}`,
+      );
+    };
+    return {
+      emit: this.emit,
+      get outputs() {
+        return outputs();
+      },
+      value: (name) => {
+        if (this.dtypeOf(name) === 'float32') return { name, shape: this.shapeOf(name) };
+        const listed = names.map((output) => `${output} [${shapes.of(output)?.map((dim) => dim ?? '?').join(', ')}]`); // prettier-ignore
+        throw new PruneError(
+          'invalid-option',
+          `invalid loss output: ${name}; name a float value of the graph, such as an output: ${listed.join(', ') || 'none'}`,
+        );
+      },
+      batch: [...shapes.inputs.values()][0]?.[0] ?? 1,
+      feed: (feed, dtype, shape) => this.feed(feed, dtype, shape),
+    };
   }
 
   private checkWanted(): void {
@@ -236,12 +263,17 @@ class Reverse {
     return tensor.dtype === 'float32' ? Array.from(floatsOf(tensor)) : integersOf(tensor);
   }
 
-  private shapeOf(name: string): readonly number[] {
+  private staticShape(name: string): readonly number[] | undefined {
     const shape = this.literals.get(name)?.dims ?? this.request.shapes.of(name);
-    if (shape?.every((dim) => dim !== undefined)) return shape;
+    return shape?.every((dim) => dim !== undefined) ? shape : undefined;
+  }
+
+  private shapeOf(name: string): readonly number[] {
+    const shape = this.staticShape(name);
+    if (shape) return shape;
     throw new PruneError(
       'unsupported',
-      `the shape of value '${name}' depends on data, so it has no gradient; choose a criterion without gradients`,
+      `the shape of value '${name}' depends on data, so it has no gradient; ${remedy}`,
     );
   }
 
@@ -364,35 +396,4 @@ function checkRules(path: readonly Node[]): void {
   if (missing.size === 0) return;
   const listed = [...missing].map(([op, count]) => (count > 1 ? `${op} (${count} nodes)` : op)).join(', ');
   throw new PruneError('unsupported', `no gradient rule for ${listed}; choose a criterion without gradients`);
-}
-
-/** The nodes that the outputs depend on, in order, and the names they take from elsewhere. */
-function live(
-  nodes: readonly Node[],
-  outputs: readonly string[],
-  initializers: readonly Tensor[],
-): { nodes: Node[]; free: Set<string> } {
-  const own = new Set(nodes.flatMap((node) => node.outputs));
-  for (const { name } of initializers) own.add(name);
-  const needed = new Set(outputs);
-  const free = new Set<string>();
-  const kept: Node[] = [];
-  for (let i = nodes.length - 1; i >= 0; i--) {
-    const node = nodes[i]!;
-    if (!node.outputs.some((name) => needed.has(name))) continue;
-    kept.push(node);
-    for (const name of node.inputs) {
-      if (own.has(name)) needed.add(name);
-      else if (name) free.add(name);
-    }
-  }
-  return { nodes: kept.reverse(), free };
-}
-
-/** What no value of the graph begins with. */
-function freePrefix({ nodes, inputs, initializers }: Graph): string {
-  const names = [...nodes.flatMap((node) => node.outputs), ...inputs.map(({ name }) => name), ...initializers.map(({ name }) => name)]; // prettier-ignore
-  let prefix = 'gradient/';
-  while (names.some((name) => name.startsWith(prefix))) prefix = `_${prefix}`;
-  return prefix;
 }

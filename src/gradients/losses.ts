@@ -12,7 +12,13 @@ export interface LossOutput {
 /** What a loss sees: it emits its own value and the cotangents of the outputs it reads. */
 export interface LossContext {
   readonly emit: Emitter;
+  /** @throws PruneError `unsupported` if the shape of one depends on data */
   readonly outputs: readonly LossOutput[];
+  /**
+   * Any float32 value of the graph.
+   * @throws PruneError `unsupported` if its shape depends on data, `invalid-option` for a name that there is none of
+   */
+  value(name: string): LossOutput;
   /** Examples in a batch. */
   readonly batch: number;
   /** A value that is fed with each batch. */
@@ -35,7 +41,7 @@ export interface Loss {
 }
 
 export interface LossSettings {
-  /** The output it reads. Default: the first of rank 2 or more. */
+  /** The output, or any value of the graph, that it reads. Default: the first output of rank 2 or more. */
   readonly output?: string;
   /** Axis of the classes. Default: 1; of outputs of rank 3 the last. */
   readonly axis?: number;
@@ -47,7 +53,7 @@ export interface LossSettings {
  * `cross-entropy`: with the labels of the data, or for outputs of rank 3 and more with an integer target per position.
  * `pseudo-labels`: cross-entropy with the model's own decision as label.
  * `squared-norm`: sum of squares of all outputs. `kl`: KL divergence from the softmax of given logits.
- * `mse`: mean squared distance to given targets. `output`: an output with one element is the loss itself.
+ * `mse`: mean squared distance to given targets. `output`: a value with one element is the loss itself.
  */
 export const losses = {
   'cross-entropy': (settings: LossSettings = {}): Loss => ({
@@ -113,13 +119,13 @@ export const losses = {
   output: (settings: LossSettings = {}): Loss => ({
     name: 'output',
     emit: (context) => {
-      const { outputs, emit: e } = context;
+      const { emit: e } = context;
       const { output: name } = settings;
-      const found = outputs.find((output) => (name === undefined ? product(output.shape) === 1 : output.name === name)); // prettier-ignore
+      const found = name === undefined ? context.outputs.find(({ shape }) => product(shape) === 1) : context.value(name); // prettier-ignore
       if (!found || product(found.shape) !== 1)
         throw new PruneError(
           'invalid-option',
-          `invalid loss output: ${name ?? 'none has one element'}; name an output of one element among ${listed(outputs)}`,
+          `invalid loss output: ${name ?? 'none has one element'}; name an output of one element among ${listed(context.outputs)}`,
         );
       const one = e.floats([1], found.shape);
       return { value: e.reshape(found.name, []), cotangents: new Map([[found.name, one]]) };
@@ -158,14 +164,13 @@ function crossEntropy(
   return { value, cotangents: new Map([[name, g]]) };
 }
 
-function chosen({ outputs }: LossContext, { output: name }: LossSettings): LossOutput {
-  const found = outputs.find((output) =>
-    name === undefined ? output.shape.length >= 2 : output.name === name,
-  );
+function chosen(context: LossContext, { output: name }: LossSettings): LossOutput {
+  if (name !== undefined) return context.value(name);
+  const found = context.outputs.find(({ shape }) => shape.length >= 2);
   if (found) return found;
   throw new PruneError(
     'invalid-option',
-    `invalid loss output: ${name ?? 'none has classes'}; the model's float outputs are ${listed(outputs)}`,
+    `invalid loss output: none has classes; the model's float outputs are ${listed(context.outputs)}`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -138,5 +138,27 @@ describe.runIf(mayMount)('a disk that is full', () => {
     } finally {
       unmount();
     }
+  });
+});
+
+/** Every system has `ulimit` but Windows: a file that grows past the limit is an error, as on a full disk. */
+describe.runIf(process.platform !== 'win32')('a file that may not grow', () => {
+  it.each(['never', 'always'])('leaves the old model, whole command, external data: %s', (mode) => {
+    const root = join(import.meta.dirname, '..', '..');
+    const output = join(folder, 'm.onnx');
+    const prune = (ratio: string, limit: string) =>
+      spawnSync(
+        'bash',
+        ['-c', `ulimit -f ${limit}; exec "$@"`, 'bash', process.execPath, join(root, 'dist', 'cli', 'main.js'), join(root, 'models', 'trained', 'resnet20.onnx'), '--ratio', ratio, '--verify', 'shapes', '--external-data', mode, '-o', output],
+        { encoding: 'utf8' },
+      ); // prettier-ignore
+    expect(prune('0.5', 'unlimited').status).toBe(0);
+    const before = stateOf(folder);
+    // In KiB; the result has about 900.
+    const refused = prune('0.1', '512');
+    expect(refused.stderr).toContain("can't write");
+    expect(refused.status).toBe(8);
+    expect(stateOf(folder)).toEqual(before);
+    expect(readdirSync(folder)).toEqual(Object.keys(before));
   });
 });

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { gradients, loadModel, openData } from '../../src/api.js';
 import type { Batch } from '../../src/data/batch.js';
 import { resolveLoss } from '../../src/gradients/losses.js';
@@ -14,6 +14,7 @@ import { floatsOf } from '../../src/onnx/values.js';
 import { fillNormal, randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
+import { node } from '../onnx/build.js';
 
 const models = join(import.meta.dirname, '..', '..', 'models');
 const names = readdirSync(join(models, 'trained')).filter((name) => name.endsWith('.onnx'));
@@ -157,6 +158,37 @@ describe('gradients', () => {
     );
     await expect(gradients(model, { data, loss: 'hinge' as 'mse' })).rejects.toThrow('unknown loss: hinge');
     await expect(gradients(model, { data, loss: 'cross-entropy' })).rejects.toThrow('no labels');
+  });
+
+  it('of outputs whose shapes depend on data are refused before anything runs, of values before them are not', async () => {
+    const { model } = await setUp('resnet20.onnx');
+    const { graph } = model;
+    const [logits] = graph.outputs;
+    const positive = [
+      node('NonZero', [logits!.name], ['places']),
+      node('Transpose', ['places'], ['rows'], { perm: { type: 'ints', value: [1n, 0n] } }),
+      node('GatherND', [logits!.name, 'rows'], ['found']),
+    ];
+    const outputs = [{ name: 'found', docString: '', type: undefined }];
+    const odd = { ...model, graph: { ...graph, nodes: [...graph.nodes, ...positive], outputs } };
+    const data = { path, mean: [0.286], std: [0.353], limit: 2 };
+    const session = vi.spyOn(GradientRunner.prototype as unknown as { load: () => void }, 'load');
+    await expect(gradients(odd, { data, loss: 'squared-norm', runtime })).rejects.toThrow(
+      /outputs found depend on data.*choose a criterion that takes none.*squared-norm=NAME/,
+    );
+    expect(session).not.toHaveBeenCalled();
+    session.mockRestore();
+    const inner = await gradients(odd, {
+      data,
+      loss: { loss: 'squared-norm', output: logits!.name },
+      runtime,
+    });
+    const plain = await gradients(model, { data, loss: 'squared-norm', runtime });
+    expect(inner.loss).toBeCloseTo(plain.loss, 5);
+    for (const [name, values] of plain.gradients) expect(inner.gradients.get(name)).toEqual(values);
+    await expect(gradients(odd, { data, loss: { loss: 'mse', output: 'nope' }, runtime })).rejects.toThrow(
+      'invalid loss output: nope',
+    );
   });
 
   it('name every op that has no rule before anything runs', async () => {

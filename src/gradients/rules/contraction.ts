@@ -1,8 +1,8 @@
 import { floatAttribute, intAttribute, stringAttribute } from '../../onnx/attributes.js';
 import type { Emitter } from '../emitter.js';
 import { range, type GradientContext, type GradientRules } from '../rule.js';
+import { correlate } from '../correlate.js';
 import {
-  correlate,
   gatherAttributes,
   groupsOf,
   spreadAttributes,
