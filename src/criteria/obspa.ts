@@ -29,13 +29,13 @@ const greedyWork = 2e10;
  */
 export const obspa = defineCriterion({
   name: 'obspa',
-  needs: ['hessians', 'weights'],
+  needs: ['hessians', 'basisLosses', 'weights'],
   aggregation: 'sum',
   normalization: 'none',
   score: (context) =>
     context.hessians.length > 0
       ? removalLosses(context.hessians, context.group.size)
-      : defaultMagnitude.score(context),
+      : (context.basisLosses ?? defaultMagnitude.score(context)),
 });
 
 /** What each channel costs when its turn comes; never less than what went before it. */
