@@ -68,7 +68,9 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
   const rebasing = await timed('basis', () => rebaseChannels(shortened, options));
   const analysis = rebasing?.analysis ?? shortened;
 
-  const { choice, latency } = await timed('select', () => choosePlan(analysis, dense.cost, { ...options, losses: rebasing?.losses }));
+  const { choice, latency } = await timed('select', () =>
+    choosePlan(analysis, dense.cost, { ...options, losses: rebasing?.losses }),
+  );
   const isSliced = choice.plan.kept.size > 0;
   const reconstruction =
     options.reconstruct && isSliced

@@ -1,4 +1,10 @@
-import { CholeskyDecomposition, EigenvalueDecomposition, Matrix, SingularValueDecomposition, inverse } from 'ml-matrix';
+import {
+  CholeskyDecomposition,
+  EigenvalueDecomposition,
+  Matrix,
+  SingularValueDecomposition,
+  inverse,
+} from 'ml-matrix';
 
 /** New coordinates of a space, z = forward x and x = backward z, the most important first. */
 export interface Basis {
@@ -38,7 +44,10 @@ export function readBasis(covariance: Matrix, metric: Matrix): Basis | undefined
   order.forEach((from, to) => vectors.setColumn(to, eigenvectorMatrix.getColumn(from)));
   const roots = values.map((value) => value ** 0.25);
   const scale = Math.sqrt(covariance.trace() / roots.reduce((sum, root) => sum + root ** 2, 0));
-  const forward = vectors.transpose().mmul(inverse(lower)).mulColumnVector(roots.map((root) => root * scale));
+  const forward = vectors
+    .transpose()
+    .mmul(inverse(lower))
+    .mulColumnVector(roots.map((root) => root * scale));
   const backward = lower.mmul(vectors).divRowVector(roots.map((root) => root * scale));
   return { forward, backward, losses: shares(values) };
 }
@@ -47,7 +56,10 @@ export function readBasis(covariance: Matrix, metric: Matrix): Basis | undefined
  * The bases of two spaces in which the first r coordinates give the best approximation of rank r of the products qᵀ k:
  * from the singular value decomposition of Lqᵀ Lk, for second moments Lq Lqᵀ and Lk Lkᵀ of the two.
  */
-export function productBases(left: Matrix, right: Matrix): { left: Matrix; right: Matrix; losses: Float64Array } | undefined {
+export function productBases(
+  left: Matrix,
+  right: Matrix,
+): { left: Matrix; right: Matrix; losses: Float64Array } | undefined {
   const [lq, lk] = [choleskyOf(left), choleskyOf(right)];
   if (!lq || !lk) return undefined;
   const svd = new SingularValueDecomposition(lq.transpose().mmul(lk), { autoTranspose: true });
@@ -56,10 +68,7 @@ export function productBases(left: Matrix, right: Matrix): { left: Matrix; right
   const roots = values.map((value) => Math.sqrt(Math.max(value, smallest * values[0]!)));
   const turned = (vectors: Matrix, lower: Matrix): Matrix =>
     vectors.transpose().mmul(inverse(lower)).mulColumnVector(roots);
-  const [q, k] = [
-    turned(svd.leftSingularVectors, lq),
-    turned(svd.rightSingularVectors, lk),
-  ];
+  const [q, k] = [turned(svd.leftSingularVectors, lq), turned(svd.rightSingularVectors, lk)];
   return { left: q, right: k, losses: shares(values.map((value) => value ** 2)) };
 }
 

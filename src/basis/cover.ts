@@ -12,7 +12,9 @@ export function isCovered(
   spaces: readonly (Space | Pairing)[],
   { system, roles }: AxisAnalysis,
 ): boolean {
-  const writes = spaces.flatMap((space) => (space.kind === 'read' ? space.writes : [...space.left, ...space.right]));
+  const writes = spaces.flatMap((space) =>
+    space.kind === 'read' ? space.writes : [...space.left, ...space.right],
+  );
   const reads = spaces.flatMap((space) => (space.kind === 'read' ? space.reads : []));
   const products = new Set(spaces.flatMap((space) => (space.kind === 'product' ? space.nodes : [])));
   const held = group.members.every(({ parameter, axis }) => {
@@ -23,7 +25,9 @@ export function isCovered(
         .filter(({ layer }) => layer.node === node && layer.weightInput === input && layer[side] === axis)
         .reduce((n, { positions }) => n + positions.length, 0);
     if (covered(writes, 'outputAxis') + covered(reads, 'inputAxis') === count) return true;
-    return writes.some(({ layer: { bias } }) => bias?.node === node && (bias.kind === 'mean' || bias.input === input));
+    return writes.some(
+      ({ layer: { bias } }) => bias?.node === node && (bias.kind === 'mean' || bias.input === input),
+    );
   });
   return (
     held &&

@@ -72,7 +72,8 @@ class FlowFinder {
     }
     for (const use of parameters) this.uses.set(`${use.node} ${use.input}`, use);
     for (const group of grouping.groups)
-      if (!group.stuck && !group.grouped && group.normalizedBy.length === 0) this.eligible.set(group.factor, group);
+      if (!group.stuck && !group.grouped && group.normalizedBy.length === 0)
+        this.eligible.set(group.factor, group);
   }
 
   run(): Flow[] {
@@ -200,7 +201,7 @@ class FlowFinder {
   private rootOf(key: Key): Key {
     let root = key;
     for (let next = this.parents.get(root); next !== undefined; next = this.parents.get(root)) root = next;
-    for (let step = key; step !== root; ) {
+    for (let step = key; step !== root;) {
       const next = this.parents.get(step)!;
       this.parents.set(step, root);
       step = next;

@@ -73,7 +73,10 @@ export async function rebase(input: RebaseInput): Promise<Rebased | undefined> {
     const losses = new Map<PruningGroup, Float64Array>();
     for (const space of spaces) {
       throwIfAborted(signal);
-      const own = space.kind === 'read' ? turnSpace(space, moments, turn) : turnPairing(space, moments, turn, { model, index });
+      const own =
+        space.kind === 'read'
+          ? turnSpace(space, moments, turn)
+          : turnPairing(space, moments, turn, { model, index });
       const known = losses.get(space.group);
       if (own) losses.set(space.group, known ? known.map((loss, c) => loss + own[c]!) : own);
     }
@@ -95,7 +98,13 @@ async function turnable(
   const spaces = await spacesOf(flows, context);
   const groups = new Set(spaces.map(({ group }) => group));
   for (const group of groups)
-    if (!isCovered(group, spaces.filter((space) => space.group === group), context.analysis))
+    if (
+      !isCovered(
+        group,
+        spaces.filter((space) => space.group === group),
+        context.analysis,
+      )
+    )
       groups.delete(group);
   return spaces.filter(({ group }) => groups.has(group));
 }
@@ -109,7 +118,11 @@ function probeOf({ layer, positions }: Part, kind: 'read' | 'product'): Probe {
   return { value: kind === 'read' ? layer.x : layer.y, channelsFirst: layer.kind === 'conv', positions };
 }
 
-function turnSpace({ reads, writes }: Space, moments: ReadonlyMap<Part, Moments>, turn: Turn): Float64Array | undefined {
+function turnSpace(
+  { reads, writes }: Space,
+  moments: ReadonlyMap<Part, Moments>,
+  turn: Turn,
+): Float64Array | undefined {
   const size = writes[0]!.positions.length;
   const [covariance, metric] = [Matrix.zeros(size, size), Matrix.zeros(size, size)];
   for (const part of reads) {

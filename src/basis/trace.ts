@@ -50,7 +50,7 @@ export async function traceRows(
     const traces = new Map<string, Trace>();
     for (const value of wanted) {
       const { data, dims } = results[value]!;
-      const rows = Int32Array.from(data as Float32Array, (row, i) => {
+      const rows = Int32Array.from(data as Float32Array, (row) => {
         const number = Math.round(row);
         return Math.abs(row - number) < 1e-2 ? number - 1 : mixed;
       });
@@ -96,7 +96,11 @@ async function traceModel(
   const carried = new Set(flow.passes.flatMap((index) => model.graph.nodes[index]!.outputs));
   for (const { y } of flow.writers) carried.add(y);
   const constants = new Map<string, Tensor>();
-  const neutral = (name: string, dims: readonly number[] | undefined, fill: (i: number) => number): boolean => {
+  const neutral = (
+    name: string,
+    dims: readonly number[] | undefined,
+    fill: (i: number) => number,
+  ): boolean => {
     if (!dims) return false;
     const values = Float32Array.from({ length: elementCount(dims) }, (_, i) => fill(i));
     constants.set(name, floatTensor(name, values, dims));
@@ -104,8 +108,7 @@ async function traceModel(
   };
   const dimsOf = (value: string): readonly number[] | undefined =>
     sources.get(value)?.tensor.dims ?? knownDims(shapes, value);
-  for (const { y } of flow.writers)
-    if (y !== writer.y && !neutral(y, dimsOf(y), () => 0)) return undefined;
+  for (const { y } of flow.writers) if (y !== writer.y && !neutral(y, dimsOf(y), () => 0)) return undefined;
 
   const nodes: Node[] = [];
   const operands = flow.passes.flatMap((index) => model.graph.nodes[index]!.inputs.slice(1));
@@ -136,7 +139,10 @@ async function traceModel(
       } else if (node.opType === 'MatMul') {
         // Whatever it mixes, what it mixes comes from one row: the first stands for all.
         const width = dims?.at(-1) ?? 1;
-        const isFirst = i === 0 ? (at: number) => at % width === 0 : (at: number) => Math.floor(at / width) % dims!.at(-2)! === 0;
+        const isFirst =
+          i === 0
+            ? (at: number) => at % width === 0
+            : (at: number) => Math.floor(at / width) % dims!.at(-2)! === 0;
         if (!neutral(name, dims, (at) => Number(isFirst(at)))) return undefined;
       } else {
         const bound = bounds.get(value);

@@ -10,7 +10,10 @@ import type { Part } from './spaces.js';
 
 /** Collects new weights of layers whose rows and columns are given another basis. */
 export class Turn {
-  private readonly arrays = new Map<string, { tensor: Tensor; values: Float64Array; node: number; input: number }>();
+  private readonly arrays = new Map<
+    string,
+    { tensor: Tensor; values: Float64Array; node: number; input: number }
+  >();
   private readonly normalised = new Set<number>();
 
   constructor(
@@ -28,9 +31,14 @@ export class Turn {
     for (let input = 0; input < inputs; input++)
       for (let e = 0; e < entries; e++) {
         const offset = start + input * inputStride + e;
-        mix(weight, positions.map((row) => offset + row * rowStride), forward);
+        mix(
+          weight,
+          positions.map((row) => offset + row * rowStride),
+          forward,
+        );
       }
-    if (bias?.kind === 'own' || bias?.kind === 'add') mix(this.valuesOf(bias.node, bias.input), positions, forward);
+    if (bias?.kind === 'own' || bias?.kind === 'add')
+      mix(this.valuesOf(bias.node, bias.input), positions, forward);
     if (bias?.kind !== 'mean') return;
     // y = x − mean + shift, once scale and deviation are folded.
     mix(this.valuesOf(bias.node, 3), positions, forward);
@@ -45,7 +53,11 @@ export class Turn {
     for (let row = 0; row < rows; row++)
       for (let e = 0; e < entries; e++) {
         const offset = start + row * rowStride + e;
-        mix(weight, positions.map((input) => offset + input * inputStride), transposed);
+        mix(
+          weight,
+          positions.map((input) => offset + input * inputStride),
+          transposed,
+        );
       }
   }
 
@@ -64,7 +76,7 @@ export class Turn {
     if (this.normalised.has(at)) return;
     this.normalised.add(at);
     const epsilon = floatAttribute(this.model.graph.nodes[at]!, 'epsilon', 1e-5);
-    const [scale, mean, variance] = [1, 3, 4].map((input) => this.valuesOf(at, input)) as Float64Array[];
+    const [scale, mean, variance] = [1, 3, 4].map((input) => this.valuesOf(at, input));
     const weight = this.valuesOf(node, weightInput);
     const { rows, inputs, entries, rowStride, inputStride, start = 0 } = layout;
     for (let row = 0; row < rows; row++) {

@@ -176,7 +176,7 @@ export function plannedBases(json: unknown): readonly string[] {
   if (json === undefined) return [];
   const { bases = [] } = record(json, 'plan');
   const isList = Array.isArray(bases) && bases.every((id) => typeof id === 'string');
-  return isList ? (bases as string[]) : fail('bases', show(bases), 'give a list of group ids');
+  return isList ? bases : fail('bases', show(bases), 'give a list of group ids');
 }
 
 function indices(value: unknown, key: string, size: number): Int32Array {

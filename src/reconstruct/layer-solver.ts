@@ -79,7 +79,13 @@ export class LayerSolver {
     try {
       for (let batch = 0; batch < x.length; batch++) {
         const pair = shortcut && ([shortcut[0][batch]!, shortcut[1][batch]!] as const);
-        await session.add(parts[batch % parts.length]!, x[batch]!, y[batch]!, pair, this.drawer(layer, x, batch));
+        await session.add(
+          parts[batch % parts.length]!,
+          x[batch]!,
+          y[batch]!,
+          pair,
+          this.drawer(layer, x, batch),
+        );
       }
     } finally {
       await session.release();
