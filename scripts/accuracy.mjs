@@ -33,7 +33,7 @@ const { values } = parseArgs({
     fashion: { type: 'string', default: path('models/data') },
     cifar: { type: 'string' },
     real: { type: 'string' },
-    cells: { type: 'string', default: path('.tmp/accuracy.jsonl') },
+    cells: { type: 'string', default: path('docs/measurements/accuracy.jsonl') },
     page: { type: 'boolean', default: false },
   },
 });
@@ -123,7 +123,11 @@ async function measure(name, draw) {
           const start = performance.now();
           const { repair } = cell;
           const result =
-            repair === 'none' ? plain : await prune(model, { ...common, plan, reconstruct: { repair } });
+            repair === 'none'
+              ? plain
+              : repair === 'weights'
+                ? await prune(model, { ...common, criterion, budget, reconstruct: true })
+                : await prune(model, { ...common, plan, reconstruct: { repair } });
           const seconds = Math.round((performance.now() - start) / 1000);
           record({ ...cell, top1: await accuracyOf(result.model, test), seconds });
         }

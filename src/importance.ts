@@ -24,6 +24,8 @@ export interface ImportanceOptions extends Pick<
   /** Default: cross-entropy with labels, else with the model's own decisions. */
   readonly loss?: LossSpec | undefined;
   readonly onBatch?: ((examples: number) => void) | undefined;
+  /** Groups whose channels are sorted by what removing them costs, by id: their ranks are known. */
+  readonly losses?: ReadonlyMap<string, Float64Array> | undefined;
 }
 
 /** Scores the channels of a model again and again while a plan grows. To be released. */
@@ -47,7 +49,7 @@ export class Importance {
       );
     const loss = resolveLoss(options.loss ?? (data.labelled ? 'cross-entropy' : 'pseudo-labels'));
     const { grouping, runtime } = analysis;
-    const others = needs.filter((need) => need !== 'hessians');
+    const others = needs.filter((need) => need !== 'hessians' && need !== 'basisLosses');
     if (others.length > 0)
       this.measurement = new Measurement(grouping, others, { runtime, data, loss, signal, onBatch });
   }
@@ -67,7 +69,12 @@ export class Importance {
     const measured = await this.measure(masked);
     const sums = await this.sumsOf(masked);
     const scores = scoreGroups(masked, this.options.criterion, { ...this.options, measured, kept, sums });
-    return new Map([...scores].map(([group, list]) => [original.get(group)!, list]));
+    return new Map(
+      [...scores].map(([group, list]) => [
+        original.get(group)!,
+        this.options.losses?.has(group.id) ? list.sort().reverse() : list,
+      ]),
+    );
   }
 
   private async sumsOf({ groups }: Grouping): Promise<ReadonlyMap<Tensor, LeadingSums> | undefined> {
@@ -85,13 +92,20 @@ export class Importance {
 
   private async measure(grouping: Grouping): Promise<Map<PruningGroup, Measured> | undefined> {
     const measured = await this.measurement?.measure(grouping);
-    const { criterion, data, seed, signal, onBatch } = this.options;
+    const { criterion, data, seed, signal, onBatch, losses } = this.options;
     if (!criterion.needs.includes('hessians')) return measured;
     const { runtime } = this.analysis;
     const { analysis, groups } = grouping;
     const hessians = await layerHessians({ analysis, groups, runtime, data: data!, seed, signal, onBatch });
     return new Map(
-      groups.map((group) => [group, { ...measured?.get(group), hessians: hessians.get(group) ?? [] }]),
+      groups.map((group) => [
+        group,
+        {
+          ...measured?.get(group),
+          hessians: hessians.get(group) ?? [],
+          basisLosses: losses?.get(group.id),
+        },
+      ]),
     );
   }
 

@@ -17,6 +17,7 @@ export type Phase =
   | 'shapes'
   | 'axes'
   | 'depth'
+  | 'basis'
   | 'score'
   | 'select'
   | 'reconstruct'
@@ -95,6 +96,11 @@ export interface PruneOptions extends AnalyzeOptions, SelectionOptions, DepthOpt
    * Default false (the command line reconstructs when it is given data).
    */
   readonly reconstruct?: boolean | ReconstructOptions | undefined;
+  /**
+   * Where weights are solved for: gives channels that pass nothing but linear ops (linear bottlenecks, dims of attention
+   * heads) the basis in which the fewest of them matter, before they are scored. Default true.
+   */
+  readonly basis?: boolean | undefined;
   /**
    * What criteria with gradients differentiate, on `data`. Default: cross-entropy with labels, else with the model's own
    * decisions. Also what `depthScore: 'loss'` measures, with a default of its own.

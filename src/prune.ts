@@ -13,6 +13,7 @@ import type { PruneOptions, VerifyLevel } from './options.js';
 import { planFromFile, planToFile } from './plan/file.js';
 import { keptCount, keptMasks, type Plan } from './plan/plan.js';
 import { reconstruct } from './reconstruct/reconstruct.js';
+import { proveRebasing, rebaseChannels } from './rebasing.js';
 import type {
   Change,
   GroupOutcome,
@@ -37,7 +38,11 @@ import { verify } from './verify/verify.js';
 /** Weights of a model that is still run whole for its proof, where nothing else is asked for. */
 const maxWholeBytes = 2 ** 30;
 
-type Options = PruneOptions & { readonly runtime: Runtime };
+type Options = PruneOptions & {
+  readonly runtime: Runtime;
+  /** By group: what removing channels costs, where it is known beforehand. */
+  readonly losses?: ReadonlyMap<string, Float64Array> | undefined;
+};
 
 /**
  * The steps of pruning, in order; the only place that sees all rooms.
@@ -59,9 +64,13 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
   const dense = await analyze(model, options);
   Object.assign(milliseconds, dense.timings);
   const shortening = await timed('depth', () => shorten(dense, options));
-  const analysis = shortening?.analysis ?? dense;
+  const shortened = shortening?.analysis ?? dense;
+  const rebasing = await timed('basis', () => rebaseChannels(shortened, options));
+  const analysis = rebasing?.analysis ?? shortened;
 
-  const { choice, latency } = await timed('select', () => choosePlan(analysis, dense.cost, options));
+  const { choice, latency } = await timed('select', () =>
+    choosePlan(analysis, dense.cost, { ...options, losses: rebasing?.losses }),
+  );
   const isSliced = choice.plan.kept.size > 0;
   const reconstruction =
     options.reconstruct && isSliced
@@ -74,12 +83,16 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
     level === 'none'
       ? undefined
       : await timed('verify', async () => {
-          const slicing = () => prove(source, rewritten.model, level, options);
-          if (!shortening) return slicing();
-          const shortened = isSliced ? analysis.unfolding.fold(analysis.model) : rewritten.model;
-          const settings = { level, data: options.verifyData, ...proofSettings(options) };
-          const first = passed(await proveShortening(shortening, shortened, settings));
-          return isSliced ? combineReports(first, await slicing()) : first;
+          const proofs: VerifyReport[] = [];
+          if (shortening) {
+            const shortModel = isSliced ? shortened.unfolding.fold(shortened.model) : rewritten.model;
+            const settings = { level, data: options.verifyData, ...proofSettings(options) };
+            proofs.push(passed(await proveShortening(shortening, shortModel, settings)));
+          }
+          if (rebasing && isSliced && level !== 'shapes')
+            proofs.push(passed(await proveRebasing(rebasing, options)));
+          if (isSliced || !shortening) proofs.push(await prove(source, rewritten.model, level, options));
+          return combineReports(...proofs);
         });
 
   return {
@@ -91,6 +104,7 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
         graph: dense.unfolding.fold(dense.model).graph,
         branches: shortening?.planned ?? [],
         weightsChanged: reconstruction !== undefined,
+        bases: [...(rebasing?.losses.keys() ?? [])],
         addedNodes: rewritten.nodes.added,
         removedNodes: [...(shortening?.removedNodes ?? []), ...rewritten.nodes.removed],
       }),
@@ -98,6 +112,7 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
     report: {
       ...describe(analysis, dense, choice, latency, reconstruction?.report, proof, milliseconds),
       depth: shortening?.report,
+      basis: analysis.grouping.groups.filter(({ id }) => rebasing?.losses.has(id)).map(({ name }) => name),
     },
   };
 }
@@ -178,7 +193,7 @@ function selectWhole(cost: CostModel, budget: BudgetOption): Selection | undefin
 async function choose(analysis: Analysis, options: Options): Promise<Choice> {
   const { grouping, cost } = analysis;
   if (options.plan !== undefined) return { plan: planFromFile(options.plan, grouping), notes: new Map() };
-  const { data, loss, aggregation, normalization, seed, signal, onProgress } = options;
+  const { data, loss, aggregation, normalization, seed, signal, losses, onProgress } = options;
   const shares = scheduleOf(options.steps ?? 1, options.schedule);
   const { criterion: spec = 'magnitude' } = options;
   const criterion = resolveCriterion(spec === 'knapsack' ? 'taylor' : spec);
@@ -186,7 +201,7 @@ async function choose(analysis: Analysis, options: Options): Promise<Choice> {
     onProgress?.({ phase: 'score', done, total: total ?? done, ...(detail !== undefined && { detail }) });
   const importance = new Importance(analysis, {
     ...{ weightSums: options.weightSums },
-    ...{ criterion, data, loss, aggregation, normalization, seed, signal },
+    ...{ criterion, data, loss, aggregation, normalization, seed, signal, losses },
     onGroup: progress(),
     onBatch: progress('examples'),
   });
@@ -327,7 +342,7 @@ function describe(
   reconstruction: ReconstructionReport | undefined,
   verification: VerifyReport | undefined,
   timings: Readonly<Record<string, number>>,
-): Omit<PruneReport, 'depth'> {
+): Omit<PruneReport, 'depth' | 'basis'> {
   const count = keptCount(plan);
   const change = (measure: 'macs' | 'parameters' | 'bytes'): Change => ({
     dense: dense.cost[measure](),

@@ -92,6 +92,8 @@ export interface LatencyOutcome {
 export interface PruneReport {
   /** Undefined where no residual branch was to be removed. */
   readonly depth: DepthReport | undefined;
+  /** Names of the groups whose channels were given another basis before any went. */
+  readonly basis: readonly string[];
   readonly groups: readonly GroupOutcome[];
   readonly macs: Change;
   readonly parameters: Change;

@@ -5,6 +5,7 @@ const labels: Readonly<Record<Progress['phase'], string>> = {
   shapes: 'inferring shapes',
   axes: 'relating axes',
   depth: 'scoring residual branches',
+  basis: 'rotating channels',
   score: 'scoring channels',
   select: 'selecting channels',
   reconstruct: 'reconstructing layers',

@@ -26,6 +26,8 @@ export interface CriterionInputs {
   readonly activations: readonly MemberActivation[];
   /** Layers that contract the channel, with the inverse second moments of what they read. Needs data. */
   readonly hessians: readonly MemberHessian[];
+  /** What removing each channel costs, for a group that was given a basis in which that is known. Comes with `hessians`. */
+  readonly basisLosses: ArrayLike<number> | undefined;
 }
 
 /** The needs that are measured on data. */
@@ -36,6 +38,7 @@ export const dataNeeds = [
   'curvature',
   'activations',
   'hessians',
+  'basisLosses',
 ] as const satisfies readonly (keyof CriterionInputs)[];
 
 /** A need that is measured on data. */

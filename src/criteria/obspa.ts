@@ -1,5 +1,6 @@
-import { defineCriterion } from './criterion.js';
+import { defineCriterion, type CriterionResult } from './criterion.js';
 import { defaultMagnitude } from './magnitude.js';
+import { aggregate, normalize } from './scheme.js';
 
 /** A layer that contracts a group's channels, with what is known of its inputs. */
 export interface MemberHessian {
@@ -23,20 +24,35 @@ const greedyWork = 2e10;
  * at least, if the channel goes and all other weights make up for it: Σ over rows of w_B [(H⁻¹)_BB]⁻¹ w_Bᵀ for the
  * columns B of the channel, summed over layers as shares of their output's variance. Channels are removed one after
  * the other, the cheapest first, with H⁻¹ −= H⁻¹_:B [(H⁻¹)_BB]⁻¹ H⁻¹_B: and the weights after each; where that takes too
- * long, all are scored at once. Groups that something else sums over too (queries and keys) or that no such layer reads
+ * long, all are scored at once. To a channel's loss its share of the group's magnitude, squared, is added, on the scale of
+ * the losses: calibration data is never all that a model will see, and channels that are silent on it may still matter.
+ * Groups that something else sums over too (queries and keys) or that no such layer reads
  * are scored by magnitude. Kurtic, Frantar and Alistarh, "ZipLM", 2023; Wang et al., "Structurally Prune Anything"
  * (OBSPA), 2024.
  */
 export const obspa = defineCriterion({
   name: 'obspa',
-  needs: ['hessians', 'weights'],
+  needs: ['hessians', 'basisLosses', 'weights'],
   aggregation: 'sum',
   normalization: 'none',
-  score: (context) =>
-    context.hessians.length > 0
-      ? removalLosses(context.hessians, context.group.size)
-      : defaultMagnitude.score(context),
+  score: (context) => {
+    const { hessians, group, basisLosses } = context;
+    const magnitudes = defaultMagnitude.score(context);
+    if (hessians.length === 0) return basisLosses ?? magnitudes;
+    return withPrior(removalLosses(hessians, group.size), magnitudes);
+  },
 });
+
+function withPrior(losses: Float64Array, magnitudes: CriterionResult): Float64Array {
+  const slices = (magnitudes ?? []) as readonly ArrayLike<number>[];
+  if (slices.length === 0) return losses;
+  const shares = normalize(
+    aggregate(slices, 'mean').map((magnitude) => magnitude ** 2),
+    'sum',
+  );
+  const total = losses.reduce((sum, loss) => sum + loss, 0);
+  return losses.map((loss, channel) => loss + total * shares[channel]!);
+}
 
 /** What each channel costs when its turn comes; never less than what went before it. */
 export function removalLosses(hessians: readonly MemberHessian[], size: number): Float64Array {

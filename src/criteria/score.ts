@@ -96,6 +96,7 @@ const nothingMeasured = {
   curvature: [],
   activations: [],
   hessians: [],
+  basisLosses: undefined,
 };
 
 /** Below every score, so that what is gone is first to go. */

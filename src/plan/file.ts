@@ -18,6 +18,8 @@ export interface PlanFile {
   readonly tensors: readonly PlannedTensor[];
   /** Whether weights were also changed, not only sliced. */
   readonly weightsChanged: boolean;
+  /** Ids of the groups whose channels were given another basis before any went; absent if there are none. */
+  readonly bases?: readonly string[];
   readonly nodes: { readonly added: readonly string[]; readonly removed: readonly string[] };
 }
 
@@ -55,6 +57,7 @@ export interface PlanFileDetails {
   readonly graph?: Graph;
   readonly branches?: readonly PlannedBranch[];
   readonly weightsChanged?: boolean;
+  readonly bases?: readonly string[];
   readonly addedNodes?: readonly string[];
   readonly removedNodes?: readonly string[];
 }
@@ -62,7 +65,7 @@ export interface PlanFileDetails {
 /** A plan as a file, ready for `JSON.stringify`. */
 export function planToFile(grouping: Grouping, plan: Plan, details: PlanFileDetails): PlanFile {
   const { sha256, branches = [], weightsChanged = false, addedNodes = [], removedNodes = [] } = details;
-  const { graph = grouping.analysis.model.graph } = details;
+  const { graph = grouping.analysis.model.graph, bases = [] } = details;
   return {
     version: 1,
     model: { sha256 },
@@ -74,6 +77,7 @@ export function planToFile(grouping: Grouping, plan: Plan, details: PlanFileDeta
     }),
     tensors: plannedTensors(grouping, plan, graph),
     weightsChanged,
+    ...(bases.length > 0 && { bases }),
     nodes: { added: addedNodes, removed: removedNodes },
   };
 }
@@ -162,6 +166,17 @@ export function plannedBranches(json: unknown): readonly PlannedBranch[] {
     if (!Number.isInteger(input)) fail(`branches[${i}].input`, show(input), 'give the number of an input');
     return { ...(graph ? { graph } : {}), node: node as string | number, input: input as number };
   });
+}
+
+/**
+ * Ids of the groups that a plan file's channels are of another basis in; none where there is no file.
+ * @throws PruneError `invalid-option` naming the key that is wrong.
+ */
+export function plannedBases(json: unknown): readonly string[] {
+  if (json === undefined) return [];
+  const { bases = [] } = record(json, 'plan');
+  const isList = Array.isArray(bases) && bases.every((id) => typeof id === 'string');
+  return isList ? bases : fail('bases', show(bases), 'give a list of group ids');
 }
 
 function indices(value: unknown, key: string, size: number): Int32Array {

@@ -1,7 +1,8 @@
+import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
 import type { AxisAnalysis } from '../axes/couple.js';
 import type { MatrixProduct } from '../linear/product.js';
 import { isFloat } from '../onnx/data-type.js';
-import type { Tensor } from '../onnx/tensor.js';
+import { elementCount, type Tensor } from '../onnx/tensor.js';
 import {
   encodeFloats,
   floatsOf,
@@ -21,7 +22,7 @@ import { drawRows } from './draw.js';
 import { forEachKept, keptColumns, type KeptPart, type Layer } from './layer.js';
 import { inputKeyOf, keyOf, type Schedule, type Stop } from './schedule.js';
 import { repairLayer, type Repair } from './repair.js';
-import { solveLayer, type Solution } from './solve.js';
+import { chooseDamping, solveLayer, type Solution } from './solve.js';
 import type { Activations } from './sweep.js';
 
 /** What became of one layer. */
@@ -50,6 +51,9 @@ interface Context {
   readonly repair: Repair;
 }
 
+/** With so many rows for each input what they have by chance doesn't matter. */
+const plenty = 20;
+
 /** Takes the moments of one layer after the other, solves and writes its new weights. */
 export class LayerSolver {
   constructor(private readonly context: Context) {}
@@ -66,17 +70,27 @@ export class LayerSolver {
         ? undefined
         : ([activations.get(value)!, activations.get(keyOf(plan.differing, value, true))!] as const);
     const spec = this.specOf(layer, kept, x[0]!.dims, y[0]!.type, shortcut && scaleOf(layer, gain));
-    const moments = new SecondMoments(spec.groups, keptColumns(layer, kept), spec.outputs);
+    const columns = keptColumns(layer, kept);
+    const isScarce = repair === 'weights' && rowsTaken(layer, x, y, this.context.maxRows) < plenty * columns;
+    // Every other batch by itself, to judge dampings on.
+    const empty = (): SecondMoments => new SecondMoments(spec.groups, columns, spec.outputs);
+    const parts: [SecondMoments, SecondMoments?] = isScarce && x.length > 1 ? [empty(), empty()] : [empty()];
     const session = await MomentSession.open(this.context.runtime, spec);
     try {
       for (let batch = 0; batch < x.length; batch++) {
         const pair = shortcut && ([shortcut[0][batch]!, shortcut[1][batch]!] as const);
-        await session.add(moments, x[batch]!, y[batch]!, pair, this.drawer(layer, x, batch));
+        await session.add(
+          parts[batch % parts.length]!,
+          x[batch]!,
+          y[batch]!,
+          pair,
+          this.drawer(layer, x, batch),
+        );
       }
     } finally {
       await session.release();
     }
-    return this.apply(layer, kept, moments);
+    return this.apply(layer, kept, parts);
   }
 
   private keptPart(layer: Layer): KeptPart {
@@ -139,18 +153,16 @@ export class LayerSolver {
   }
 
   /** Draws rows of a batch: the same share of every batch, without repetition, in order. */
-  private drawer(
-    layer: Layer,
-    x: Activations extends ReadonlyMap<string, infer T> ? T : never,
-    batch: number,
-  ): (count: number) => Int32Array {
-    const { maxRows, seed } = this.context;
-    const examples = layer.kind === 'conv' ? x.reduce((sum, { dims }) => sum + dims[0]!, 0) : x.length;
-    const share = Math.ceil(maxRows / examples);
-    return (count) => drawRows(count, share, `${seed}:${layer.name}:${batch}`);
+  private drawer(layer: Layer, x: readonly RuntimeTensor[], batch: number): (count: number) => Int32Array {
+    const share = drawnShare(layer, x, this.context.maxRows);
+    return (count) => drawRows(count, share, `${this.context.seed}:${layer.name}:${batch}`);
   }
 
-  private async apply(layer: Layer, kept: KeptPart, moments: SecondMoments): Promise<LayerOutcome> {
+  private async apply(
+    layer: Layer,
+    kept: KeptPart,
+    [moments, held]: readonly [SecondMoments, SecondMoments?],
+  ): Promise<LayerOutcome> {
     const { damping, product, repair } = this.context;
     const { alpha, bias: sink } = layer;
     const weight = layer.weight.tensor;
@@ -163,9 +175,14 @@ export class LayerSolver {
     const rows = kept.rows.flatMap((list) => [...list]);
     const bias = Float64Array.from(rows, (row) => (sink?.kind === 'own' ? sink.factor * old![row]! : 0));
     const hasBias = sink !== undefined;
+    const options = { damping, centred: hasBias, product };
+    if (held) {
+      options.damping = await chooseDamping(moments, held, matrix, bias, options);
+      moments.add(held);
+    }
     const solution =
       repair === 'weights'
-        ? await solveLayer(moments, matrix, bias, { damping, centred: hasBias, product })
+        ? await solveLayer(moments, matrix, bias, options)
         : await repairLayer(moments, matrix, bias, { repair, hasBias, product });
     const { before, after } = solution;
     const outcome = { node: layer.name, before, after, damping: solution.damping, rows: moments.rows };
@@ -226,6 +243,26 @@ export class LayerSolver {
     if (changes) changes.set(input, tensor);
     else weights.set(node, new Map([[input, tensor]]));
   }
+}
+
+/** Rows of a batch, or positions of each of its images, that are looked at. */
+function drawnShare({ kind }: Layer, x: readonly RuntimeTensor[], maxRows: number): number {
+  const examples = kind === 'conv' ? x.reduce((sum, { dims }) => sum + dims[0]!, 0) : x.length;
+  return Math.ceil(maxRows / examples);
+}
+
+/** Rows that a layer is solved on altogether. */
+function rowsTaken(
+  layer: Layer,
+  x: readonly RuntimeTensor[],
+  y: readonly RuntimeTensor[],
+  maxRows: number,
+): number {
+  const share = drawnShare(layer, x, maxRows);
+  return y.reduce((sum, { dims }) => {
+    if (layer.kind === 'conv') return sum + dims[0]! * Math.min(share, elementCount(dims.slice(2)));
+    return sum + Math.min(share, elementCount(dims) / layer.layout.rows);
+  }, 0);
 }
 
 /** The whole dense matrix: [rows, inputs] */

@@ -10,6 +10,58 @@ export interface SolveOptions {
   readonly product: MatrixProduct;
 }
 
+/** Dampings that are tried where rows are few, as multiples of what is asked for. */
+const dampings = [1, 10, 100, 1e3, 1e4];
+
+/**
+ * The damping with which a layer that is solved on some rows does best on others. Inputs that are not far fewer than
+ * rows would otherwise be fitted to what the rows have by chance.
+ */
+export async function chooseDamping(
+  moments: SecondMoments,
+  held: SecondMoments,
+  weights: Float64Array,
+  bias: Float64Array,
+  options: SolveOptions,
+): Promise<number> {
+  let best = { damping: options.damping, error: Infinity };
+  for (const factor of dampings) {
+    const damping = factor * options.damping;
+    const { matrix, offset } = await solveLayer(moments, weights, bias, { ...options, damping });
+    const error = await squaredError(held, matrix, options.centred ? offset : bias, options);
+    if (error < best.error) best = { damping, error };
+  }
+  return best.damping;
+}
+
+/** Σ (y − W x − b)² */
+async function squaredError(
+  { groups, inputs, outputs, rows, xx, yx, yy, xMean, yMean }: SecondMoments,
+  matrix: Float64Array,
+  bias: Float64Array,
+  { product }: SolveOptions,
+): Promise<number> {
+  let error = 0;
+  for (let g = 0; g < groups; g++) {
+    const start = g * outputs * inputs;
+    const own = matrix.subarray(start, start + outputs * inputs);
+    const mapped = await product(
+      own,
+      xx.subarray(g * inputs * inputs, (g + 1) * inputs * inputs),
+      outputs,
+      inputs,
+      inputs,
+    );
+    for (let i = 0; i < own.length; i++) error += own[i]! * (mapped[i]! - 2 * yx[start + i]!);
+    for (let r = g * outputs; r < (g + 1) * outputs; r++) {
+      let gap = yMean[r]! - bias[r]!;
+      for (let j = 0; j < inputs; j++) gap -= matrix[r * inputs + j]! * xMean[g * inputs + j]!;
+      error += yy[r]! + rows * gap * gap;
+    }
+  }
+  return error;
+}
+
 export interface Solution {
   /** [groups, outputs, inputs] */
   readonly matrix: Float64Array;

@@ -59,6 +59,7 @@ export function pruneText(outcome: PruneOutcome): string {
     ...report.budgets.map((budget): [string, string] => ['budget', budgetText(budget)]),
     ...(report.latency ? ([['latency', latencyText(report.latency)]] as [string, string][]) : []),
     ...(report.knapsack ? ([['knapsack', knapsackText(report.knapsack)]] as [string, string][]) : []),
+    ...(report.basis.length > 0 ? ([['rotated', rotatedText(report)]] as [string, string][]) : []),
     ...(report.reconstruction
       ? ([[repairLabels[report.reconstruction.repair], reconstructionText(report.reconstruction)]] as [
           string,
@@ -196,6 +197,10 @@ export function timeText({ milliseconds, report: { timings } }: PruneOutcome): s
 function groupsText(groups: readonly GroupOutcome[]): string {
   const cut = groups.filter(({ kept, size }) => kept < size).length;
   return `${cut} of ${groups.length} pruned`;
+}
+
+function rotatedText({ basis }: PruneReport): string {
+  return `the channels of ${plural(basis.length, 'group')}, so that fewer of them matter`;
 }
 
 /** One line: how many layers on what, and how far the mean output error of a layer fell. */

@@ -1,8 +1,8 @@
 import type { VerifyReport } from './report.js';
 
 /** Proofs of one step after another as one: it fails where the first of them does. */
-export function combineReports(first: VerifyReport, ...others: readonly VerifyReport[]): VerifyReport {
-  return others.reduce((all, next) => {
+export function combineReports(...reports: readonly VerifyReport[]): VerifyReport {
+  return reports.reduce((all, next) => {
     const worse = next.maxError > all.maxError ? next : all;
     return {
       passed: all.passed && next.passed,
@@ -17,5 +17,5 @@ export function combineReports(first: VerifyReport, ...others: readonly VerifyRe
       skipped: [...all.skipped, ...next.skipped],
       milliseconds: all.milliseconds + next.milliseconds,
     };
-  }, first);
+  });
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { plainProduct } from '../../src/linear/product.js';
 import { randomGenerator } from '../../src/random/random.js';
-import { solveLayer } from '../../src/reconstruct/solve.js';
+import { chooseDamping, solveLayer } from '../../src/reconstruct/solve.js';
 import { SecondMoments } from '../../src/statistics/second-moments.js';
 
 const damping = 1e-3;
@@ -131,3 +131,25 @@ it('leaves a layer alone whose inputs are dead', async () => {
 function dot(a: readonly number[], b: readonly number[]): number {
   return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 }
+
+it('damps more where rows are few and the wanted output is mostly chance', async () => {
+  const weights = (inputs: number): Float64Array => new Float64Array(inputs).fill(0.1);
+  const chosen = async (rows: number, noise: number): Promise<number> => {
+    const inputs = 20;
+    const random = randomGenerator(`${rows} ${noise}`);
+    const draw = (): SecondMoments => {
+      const moments = new SecondMoments(1, inputs, 1);
+      for (let r = 0; r < rows; r++) {
+        const x = Float64Array.from({ length: inputs }, () => random() - 0.5);
+        const y = x.reduce((sum, value, i) => sum + value * (0.1 + 0.01 * (i % 3)), noise * (random() - 0.5));
+        const zeros = (count: number): Float64Array => new Float64Array(count);
+        moments.add({ rows: 1, xMean: x, yMean: [y], xx: zeros(inputs ** 2), yx: zeros(inputs), yy: [0] });
+      }
+      return moments;
+    };
+    const options = { damping, centred: true, product: plainProduct };
+    return chooseDamping(draw(), draw(), weights(inputs), new Float64Array(1), options);
+  };
+  expect(await chosen(25, 1)).toBeGreaterThanOrEqual(1);
+  expect(await chosen(2000, 0)).toBe(damping);
+});
