@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Prunes random graphs at random and compares every float value. Prints the coverage of each rule and writes
-// docs/fuzz.md. Stops and goes on where it stopped: finished seeds are kept in .tmp/fuzz.jsonl.
+// docs/fuzz.md. Stops and goes on where it stopped: finished seeds are kept in docs/measurements/fuzz.jsonl, one line
+// each while it runs and one line for all of them in the end.
 // Goes on until there are so many graphs and each rule is in EACH of them.
 // Usage: node scripts/fuzz.mjs [GRAPHS=20000] [--each 200] [--jobs 2] [--minutes 600] [--fresh]
 import { fork } from 'node:child_process';
@@ -21,12 +22,13 @@ const { values, positionals } = parseArgs({
 });
 const wanted = Number(positionals[0] ?? 20000);
 const root = fileURLToPath(new URL('..', import.meta.url));
-const stateFile = `${root}.tmp/fuzz.jsonl`;
+const stateFile = `${root}docs/measurements/fuzz.jsonl`;
 const worker = fileURLToPath(new URL('fuzz-worker.mjs', import.meta.url));
 
 const built = compileTests('fuzz');
-mkdirSync(`${root}.tmp`, { recursive: true });
+mkdirSync(`${root}docs/measurements`, { recursive: true });
 if (values.fresh) rmSync(stateFile, { force: true });
+/** What came of some seeds: `{ seeds, graphs, bare, nodes, compared, proofs, ops, touched, failures }`. */
 const results = existsSync(stateFile)
   ? readFileSync(stateFile, 'utf8')
       .split('\n')
@@ -39,7 +41,7 @@ const rules = Object.values(axisRuleFamilies).flatMap((family) => Object.keys(fa
 const sum = (key) => results.reduce((total, result) => total + result[key], 0);
 const count = (table, op) => results.reduce((total, result) => total + (result[table][op] ?? 0), 0);
 const scarce = () => rules.filter((op) => !(op in withoutStep) && count('ops', op) < Number(values.each));
-const done = new Set(results.map(({ seed }) => seed));
+const done = new Set(results.flatMap(({ seeds }) => seeds));
 const graphs = () => sum('graphs');
 const deadline = Date.now() + 60_000 * Number(values.minutes);
 
@@ -52,12 +54,26 @@ function takeSeed() {
   return next;
 }
 
-function record(result) {
+function record({ seed, failures, ...counts }) {
+  const result = { seeds: [seed], ...counts, failures: failures.map((failure) => ({ seed, ...failure })) };
   results.push(result);
   appendFileSync(stateFile, `${JSON.stringify(result)}\n`);
-  for (const { graph, problem, shrunk } of result.failures)
-    console.log(`seed ${result.seed}, graph ${graph}: ${problem}\n  ${shrunk}`);
-  if (results.length % 10 === 0) console.log(`${graphs()} graphs, ${results.length} seeds`);
+  for (const { graph, problem, shrunk } of failures)
+    console.log(`seed ${seed}, graph ${graph}: ${problem}\n  ${shrunk}`);
+  if (results.length % 10 === 0) console.log(`${graphs()} graphs, ${seedsOf().length} seeds`);
+}
+
+const seedsOf = () => results.flatMap(({ seeds }) => seeds).sort((a, b) => a - b);
+
+function inOneLine() {
+  const tableOf = (key) => {
+    const ops = [...new Set(results.flatMap((result) => Object.keys(result[key])))].sort();
+    return Object.fromEntries(ops.map((op) => [op, count(key, op)]));
+  };
+  const totals = ['graphs', 'bare', 'nodes', 'compared', 'proofs'].map((key) => [key, sum(key)]);
+  const tables = ['ops', 'touched'].map((key) => [key, tableOf(key)]);
+  const failures = results.flatMap((result) => result.failures);
+  return { seeds: seedsOf(), ...Object.fromEntries([...totals, ...tables]), failures };
 }
 
 /** One process at a time, so that a native crash costs one seed and is seen. */
@@ -102,10 +118,8 @@ function runJob() {
 }
 await Promise.all(Array.from({ length: Number(values.jobs) }, runJob));
 
-const failures = results.flatMap((result) =>
-  result.failures.map((failure) => ({ seed: result.seed, ...failure })),
-);
-const seeds = results.map(({ seed }) => seed).sort((a, b) => a - b);
+const { seeds, failures } = inOneLine();
+writeFileSync(stateFile, `${JSON.stringify(inOneLine())}\n`);
 const rows = Object.entries(axisRuleFamilies).flatMap(([family, rules]) =>
   Object.keys(rules).map((op) => `| ${family} | ${op} | ${count('ops', op)} | ${count('touched', op)} |`),
 );

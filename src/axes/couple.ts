@@ -278,7 +278,7 @@ class Coupling {
       const large = present.filter(
         (k) => k === undefined || this.parameters[k!]!.source.tensor.dims.some((d) => d > 1),
       );
-      // The first input of a rearranging op is what it rearranges; the others hold shapes and indices.
+      // The first input of a rearranging op is what it rearranges; the others hold shapes, indices and scales.
       const only =
         large.length === 1 || this.isRearranging(node) ? (present[0] as number | undefined) : undefined;
       for (const value of node.outputs) this.derived.set(value, only);
@@ -287,7 +287,8 @@ class Coupling {
   }
 
   private isRearranging(node: Node): boolean {
-    return opName(node) in axisRuleFamilies.movement! || opName(node) in axisRuleFamilies.indexing!;
+    const op = opName(node);
+    return op === 'DequantizeLinear' || op in axisRuleFamilies.movement! || op in axisRuleFamilies.indexing!;
   }
 
   private recordRoles(

@@ -73,13 +73,17 @@ export function applyRelation(
   operands: Operands,
   origin: Blocker,
 ): AppliedRelation {
-  const blocker: Blocker = { ...origin, why: relation.why ?? `blocked by the rule of ${origin.op}` };
+  const why = relation.why ?? `blocked by the rule of ${origin.op}`;
+  const blockerAt = (side: 'input' | 'output', index: number, axis: number): Blocker => ({
+    ...at(origin, side, index, axis),
+    why,
+  });
   const inputs = operands.inputs.map((axes, i) => axes && alignOperand(notation, 'input', i, axes.length));
   const outputs = operands.outputs.map((dims, i) => dims && alignOperand(notation, 'output', i, dims.length));
   const sizes = solveSizes(relation.sizes, inputs, outputs, operands);
 
   const letters = new Map<string, Axis>();
-  const letterAxis = (name: string, size: number | undefined): Axis => {
+  const letterAxis = (name: string, size: number | undefined, blocker: Blocker): Axis => {
     let axis = letters.get(name);
     if (!axis) {
       if (size === undefined) throw new RelationError(`the size of '${name}' is unknown`);
@@ -87,14 +91,14 @@ export function applyRelation(
     }
     return axis;
   };
-  const build = (pattern: Pattern): Axis => {
+  const build = (pattern: Pattern, blocker: Blocker): Axis => {
     if (pattern.kind === 'number') return system.blocked(pattern.size, blocker);
     if (pattern.kind === 'letter') {
-      const axis = letterAxis(pattern.name, sizes.get(pattern.name));
+      const axis = letterAxis(pattern.name, sizes.get(pattern.name), blocker);
       if (pattern.blocked) system.block(axis, blocker);
       return axis;
     }
-    const terms = pattern.terms.map(build);
+    const terms = pattern.terms.map((term) => build(term, blocker));
     return pattern.kind === 'sum' ? sum(terms) : product(terms);
   };
 
@@ -103,53 +107,57 @@ export function applyRelation(
   const composites: [Pattern, Axis, number, number][] = [];
   inputs.forEach((patterns, input) => {
     // An operand left alone holds shapes, bounds or indices: each entry means what its position says.
-    const why = 'its entries are sizes, bounds or indices';
+    const reading = 'its entries are sizes, bounds or indices';
     if (!patterns)
-      operands.inputs[input]?.forEach((axis, i) => system.block(axis, { ...at(origin, input, i), why }));
+      operands.inputs[input]?.forEach((axis, i) =>
+        system.block(axis, { ...at(origin, 'input', input, i), why: reading }),
+      );
     patterns?.forEach((pattern, i) => {
       const axis = operands.inputs[input]![i]!;
-      if (pattern.kind === 'ellipsis') system.block(axis, blocker);
+      if (pattern.kind === 'ellipsis') system.block(axis, blockerAt('input', input, i));
       else if (pattern.kind !== 'letter') composites.push([pattern, axis, input, i]);
       else if (!(isBroadcast(pattern.name) && axis.size === 1)) {
         const bound = letters.get(pattern.name);
-        if (bound) system.unify(bound, axis, at(origin, input, i));
+        if (bound) system.unify(bound, axis, at(origin, 'input', input, i));
         else letters.set(pattern.name, axis);
-        if (pattern.blocked) system.block(axis, blocker);
+        if (pattern.blocked) system.block(axis, blockerAt('input', input, i));
         if (axis.size !== 1) uses.push({ input, axis: i, letter: pattern.name, expression: axis });
       }
     });
   });
   for (const [pattern, axis, input, i] of composites) {
-    system.unify(build(pattern), axis, at(origin, input, i));
+    system.unify(build(pattern, blockerAt('input', input, i)), axis, at(origin, 'input', input, i));
     for (const letter of plainLetters(pattern)) {
       const expression = letters.get(letter)!;
       if (expression.size !== 1) uses.push({ input, axis: i, letter, expression });
     }
   }
-  for (const [a, b] of notation.equalities) system.unify(build(a), build(b), origin);
+  const anywhere = { ...origin, why };
+  for (const [a, b] of notation.equalities) system.unify(build(a, anywhere), build(b, anywhere), origin);
 
   const outputLetters = new Set<string>();
   const outputAxes = outputs.map((patterns, output) =>
     (operands.outputs[output] ?? []).map((size, i) => {
       const pattern = patterns?.[i];
+      const blocker = blockerAt('output', output, i);
       if (!pattern || pattern.kind === 'ellipsis') return system.blocked(size, blocker);
       for (const letter of plainLetters(pattern)) outputLetters.add(letter);
       if (pattern.kind === 'letter' && isBroadcast(pattern.name) && !letters.has(pattern.name))
         return size === 1 ? unit : system.blocked(size, blocker);
-      const axis = build(pattern);
+      const axis = build(pattern, blocker);
       // An axis is never removed whole: the only position of one stays.
-      if (axis.size === 1) system.block(axis, { ...origin, why: 'it is the only position of an axis' });
+      if (axis.size === 1) system.block(axis, { ...blocker, why: 'it is the only position of an axis' });
       if (axis.size === size) return axis;
       const why = `the rule gives output ${output} axis ${i} the size ${axis.size}, but it is ${size}`;
-      system.block(axis, { ...origin, why });
-      return system.blocked(size, { ...origin, why });
+      system.block(axis, { ...blocker, why });
+      return system.blocked(size, { ...blocker, why });
     }),
   );
   return { outputs: outputAxes, uses, outputLetters };
 }
 
-function at(origin: Blocker, input: number, axis: number): Blocker {
-  return { ...origin, axis: `input ${input} axis ${axis}` };
+function at(origin: Blocker, side: 'input' | 'output', index: number, axis: number): Blocker {
+  return { ...origin, axis: `${side} ${index} axis ${axis}` };
 }
 
 /** Letters that stand for axes under `…` are numbered from the right: `…0` is the last. */

@@ -202,7 +202,7 @@ export class AxisSystem {
         out[out.length - 1] = new Factor(
           this.nextId++,
           last.size + term.size,
-          blockerOf(last) ?? blockerOf(term) ?? singlePositions,
+          blockerOfLarger(last, term) ?? singlePositions,
         );
       else out.push(term);
     }
@@ -222,7 +222,7 @@ export class AxisSystem {
         const last = out.at(-1);
         if (x.size === 1 && isFixed(x)) continue;
         else if (isBlockedFactor(x) && last && isBlockedFactor(last))
-          out[out.length - 1] = new Factor(this.nextId++, last.size * x.size, last.blocker);
+          out[out.length - 1] = new Factor(this.nextId++, last.size * x.size, blockerOfLarger(last, x));
         else out.push(x);
       }
     }
@@ -331,6 +331,12 @@ export class AxisSystem {
 function isBelow(a: Factor, b: Factor): boolean {
   if (a.origin && b.origin) return a.origin.factor.id > b.origin.factor.id;
   return a.rank < b.rank;
+}
+
+/** Of two blocked parts that become one the reason of the larger is kept: it holds back more. */
+function blockerOfLarger(a: Axis, b: Axis): Blocker | undefined {
+  const [larger, smaller] = a.size >= b.size ? [a, b] : [b, a];
+  return blockerOf(larger) ?? blockerOf(smaller);
 }
 
 function blockerOf(axis: Axis): Blocker | undefined {

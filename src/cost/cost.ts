@@ -1,7 +1,7 @@
 import { Factor, type Axis, type Blocker } from '../axes/axis.js';
 import type { ParameterUse, ValueFacts } from '../axes/couple.js';
 import type { Grouping } from '../groups/group.js';
-import { bitsOf, isFloat } from '../onnx/data-type.js';
+import { bitsOf, isWeightType } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
 import type { Monomial } from './polynomial.js';
 import { UnknownShape, type CostContext, type Price } from './rule.js';
@@ -25,20 +25,21 @@ export interface NodeCost {
  * Without a count every method gives the cost of the dense model.
  *
  * Constants count as a framework would count unshared weights: once for each use, but once for a tensor that is
- * tied (`ParameterSource.tied`). Integer constants (shapes, indices) don't count. Only the main graph counts.
+ * tied (`ParameterSource.tied`). Quantized weights count, other integer constants (shapes, indices) don't. Only the main
+ * graph counts.
  */
 export interface CostModel {
   /** Multiply-adds of Conv, ConvTranspose, Gemm, MatMul, Einsum, LSTM, GRU and RNN at the analysed shapes. */
   macs(count?: Count): number;
-  /** Elements of float constants. */
+  /** Elements of float constants and of quantized ones. */
   parameters(count?: Count): number;
-  /** Bytes of float constants. */
+  /** Their bytes. */
   bytes(count?: Count): number;
   /** Elements of the weights that are multiplied in a node with multiply-adds: no biases, no normalisation. */
   weights(count?: Count): number;
   /** One entry per node of the graph; a tied constant counts at its first use. */
   byNode(count?: Count): readonly NodeCost[];
-  /** The float constants that count, each once. */
+  /** The constants that count, each once. */
   readonly counted: readonly ParameterUse[];
   /** Those of `counted` that are weights of a node with multiply-adds. */
   readonly operands: ReadonlySet<ParameterUse>;
@@ -157,7 +158,7 @@ function constantAxis(dim: number | undefined): Axis {
 function countedParameters(parameters: readonly ParameterUse[]): ParameterUse[] {
   const seen = new Set<string>();
   return parameters.filter(({ source }) => {
-    if (!isFloat(source.tensor.dtype)) return false;
+    if (!isWeightType(source.tensor.dtype)) return false;
     if (!source.tied) return true;
     if (seen.has(source.name)) return false;
     seen.add(source.name);

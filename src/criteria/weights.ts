@@ -1,17 +1,17 @@
 import type { Axis, Factor } from '../axes/axis.js';
 import type { Role } from '../axes/relation.js';
 import type { Grouping, Member, PruningGroup } from '../groups/group.js';
-import { isFloat } from '../onnx/data-type.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, type Floats } from '../onnx/values.js';
 import { occurrencesOf, type Occurrences } from './positions.js';
+import { QuantizedWeights } from './quantized.js';
 import { axisSums, leadingSums, type LeadingSums, type Power } from './sums.js';
 
 /** The weights of one member, row-major as (outer, axis, inner). */
 export interface MemberWeights {
   readonly member: Member;
   readonly role: Role;
-  /** All elements of the tensor; read when first asked for. Must not be written to. */
+  /** All elements of the tensor, of a quantized one what they stand for; read when first asked for. Must not be written to. */
   readonly values: Floats;
   readonly outer: number;
   /** Length of the member's axis. */
@@ -40,14 +40,16 @@ export class WeightReader {
   private readonly pending = new Map<Tensor, number>();
   private readonly read = new Map<Tensor, ReadTensor>();
   private readonly occurrences = new Map<Axis, ReadonlyMap<Factor, Occurrences>>();
+  private readonly quantized: QuantizedWeights;
 
   constructor(
     private readonly grouping: Grouping,
     groups: readonly PruningGroup[],
     ready?: ReadySums,
   ) {
+    this.quantized = new QuantizedWeights(grouping.analysis);
     for (const group of groups) {
-      const members = distinctMembers(group);
+      const members = distinctMembers(group, this.quantized);
       this.members.set(group, members);
       for (const tensor of tensorsOf(members)) this.pending.set(tensor, (this.pending.get(tensor) ?? 0) + 1);
     }
@@ -61,7 +63,7 @@ export class WeightReader {
       const { tensor } = member.parameter.source;
       const expression = member.parameter.axes[member.axis]!;
       const { positions, channels } = this.occurrencesOf(expression).get(group.factor)!;
-      const read = (): ReadTensor => this.tensor(tensor);
+      const read = (): ReadTensor => this.tensor(member);
       return {
         member,
         role: member.role,
@@ -88,9 +90,10 @@ export class WeightReader {
     }
   }
 
-  private tensor(tensor: Tensor): ReadTensor {
+  private tensor({ parameter }: Member): ReadTensor {
+    const { tensor } = parameter.source;
     let read = this.read.get(tensor);
-    if (!read) this.read.set(tensor, (read = new ReadTensor(tensor)));
+    if (!read) this.read.set(tensor, (read = new ReadTensor(this.quantized.floats(parameter)!)));
     return read;
   }
 
@@ -147,14 +150,14 @@ function tensorsOf(members: readonly Member[]): Set<Tensor> {
 /** Where a tied tensor has several uses, the one that says most of its part. */
 const telling: readonly Role[] = ['produce', 'contract', 'batch', 'scale', 'shift', 'mean', 'variance'];
 
-function distinctMembers(group: PruningGroup): Member[] {
+function distinctMembers(group: PruningGroup, quantized: QuantizedWeights): Member[] {
   const rank = ({ role }: Member): number =>
     telling.includes(role) ? telling.indexOf(role) : telling.length;
   const out: Member[] = [];
   const tied = new Map<string, number>();
   for (const member of group.members) {
     const { source } = member.parameter;
-    if (!isFloat(source.tensor.dtype)) continue;
+    if (!quantized.isReadable(member.parameter)) continue;
     const key = `${source.name}\n${member.axis}`;
     const known = source.tied ? tied.get(key) : undefined;
     if (known === undefined) {

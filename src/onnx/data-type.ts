@@ -62,3 +62,10 @@ export function dataTypeToNumber(dtype: DataType): number {
 export function isFloat(dtype: DataType): boolean {
   return dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16';
 }
+
+/** What weights are held in: floats, and what quantizers make of them. Shapes, indices and masks are of other types. */
+export function isWeightType(dtype: DataType): boolean {
+  return isFloat(dtype) || (quantizedTypes as readonly DataType[]).includes(dtype);
+}
+
+const quantizedTypes = ['int8', 'uint8', 'int4', 'uint4', 'int2', 'uint2'] as const;

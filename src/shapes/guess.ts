@@ -27,5 +27,45 @@ export function sizeGuesses(graph: Graph): SizeGuess[] {
       if (rank > 3) return side;
       return rank === 2 && isFloat(dtype) ? samples : steps;
     };
-  return [typical(224, 64, 4096), typical(64, 64, 512), () => 1];
+  const guesses = [typical(224, 64, 4096), typical(64, 64, 512), () => 1];
+  const batch = fixedBatch(graph);
+  return batch === undefined ? guesses : [...guesses, leadingOf(batch, typical(64, 64, 512))];
+}
+
+/** The guess with another size for leading axes that it takes to be batches. */
+export function leadingOf(size: number, guess: SizeGuess): SizeGuess {
+  return (input, axis) => {
+    const guessed = guess(input, axis);
+    return axis === 0 && guessed === 1 ? size : guessed;
+  };
+}
+
+/** The leading size of the inputs that have a fixed one, where it is the same: exports may free that of some only. */
+function fixedBatch(graph: Graph): number | undefined {
+  const constants = new Set(graph.initializers.map(({ name }) => name));
+  const sizes = new Set(
+    graph.inputs.flatMap(({ name, type }) => {
+      const size = type?.kind === 'tensor' && !constants.has(name) ? type.shape?.[0]?.value : undefined;
+      return typeof size === 'number' && size > 1 ? [size] : [];
+    }),
+  );
+  return sizes.size === 1 ? [...sizes][0] : undefined;
+}
+
+/**
+ * How many times as much the target of the first Reshape holds that doesn't hold its input. Traced models often have the
+ * sizes of their example written into targets, though their inputs say that any will do.
+ */
+export function misfitOf(
+  { nodes }: Graph,
+  shapeOf: (value: string) => readonly (number | undefined)[] | undefined,
+): number | undefined {
+  const countOf = (value: string): number =>
+    shapeOf(value)?.reduce<number>((count, dim) => count * (dim ?? NaN), 1) ?? NaN;
+  for (const { opType, domain, inputs, outputs } of nodes) {
+    if (opType !== 'Reshape' || domain !== '') continue;
+    const times = countOf(outputs[0]!) / countOf(inputs[0]!);
+    if (times > 0 && times !== 1) return times;
+  }
+  return undefined;
 }

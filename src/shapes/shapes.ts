@@ -3,7 +3,7 @@ import { PruneError } from '../errors.js';
 import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { type CutNode, ShapeInference } from './inference.js';
-import { sizeGuesses } from './guess.js';
+import { leadingOf, sizeGuesses, misfitOf, type SizeGuess } from './guess.js';
 import { pinInputs, type Pins } from './pins.js';
 import type { Dims } from './session-model.js';
 
@@ -62,24 +62,33 @@ async function infer(
   if (symbolicSize !== undefined && !(Number.isSafeInteger(symbolicSize) && symbolicSize > 0))
     throw new PruneError('invalid-option', `invalid symbolic size: ${symbolicSize}; use a positive integer`);
   const guesses = symbolicSize === undefined ? sizeGuesses(model.graph) : [() => symbolicSize];
-  const candidates = new Map<string, Pins>();
-  for (const guess of guesses) {
+  const candidates = new Map<string, { pins: Pins; guess: SizeGuess }>();
+  const add = (guess: SizeGuess): void => {
     const pins = pinInputs(model.graph, shapes, guess);
-    candidates.set(JSON.stringify([...pins.shapes]), pins);
-  }
+    const key = JSON.stringify([...pins.shapes]);
+    if (!candidates.has(key)) candidates.set(key, { pins, guess });
+  };
+  for (const guess of guesses) add(guess);
   let milliseconds = 0;
   let misfit: unknown;
-  for (const pins of candidates.values()) {
+  let doubtful: { pins: Pins; inference: ShapeInference } | undefined;
+  // More are added on the way.
+  for (const { pins, guess } of candidates.values()) {
     const inference = new ShapeInference(model, runtime, pins, signal);
     try {
       await inference.run();
-      inference.milliseconds += milliseconds;
-      return { pins, inference };
     } catch (error) {
       if (!(error instanceof PruneError && error.code === 'invalid-option')) throw error;
       milliseconds += inference.milliseconds;
       misfit = error;
+      continue;
     }
+    milliseconds = inference.milliseconds += milliseconds;
+    const times = misfitOf(model.graph, (value) => inference.factOf(value)?.shape);
+    if (times === undefined) return { pins, inference };
+    doubtful ??= { pins, inference };
+    if (symbolicSize === undefined && Number.isInteger(times)) add(leadingOf(times, guess));
   }
+  if (doubtful) return doubtful;
   throw misfit;
 }

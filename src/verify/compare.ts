@@ -46,6 +46,28 @@ export function smallestSizes(graph: Graph): ReadonlyMap<string, number> {
   return sizes;
 }
 
+/**
+ * Tolerances of values that were computed in a coarser type before: the rounding of a half stays where it is cast to
+ * float32. Moving elements rounds nothing. Values that are not listed have that of their own type.
+ */
+export function inheritedTolerances(
+  graph: Graph,
+  dtypeOf: (value: string) => DataType | undefined,
+): ReadonlyMap<string, number> {
+  const tolerances = new Map<string, number>();
+  for (const { opType, inputs, outputs, attributes } of graph.nodes) {
+    const before = Math.max(0, ...inputs.map((name) => tolerances.get(name) ?? 0));
+    const isExact = moving.has(opType) && !attributes.has('to');
+    for (const name of outputs) {
+      const dtype = dtypeOf(name);
+      const own = isExact || dtype === undefined ? 0 : defaultTolerance(dtype);
+      const tolerance = Math.max(before, own);
+      if (tolerance > defaultTolerance('float32')) tolerances.set(name, tolerance);
+    }
+  }
+  return tolerances;
+}
+
 export interface Difference {
   /** Largest |a − b|; NaN if either holds a NaN or an infinity that the other lacks. */
   readonly max: number;

@@ -1,4 +1,5 @@
 import { findParameters } from '../axes/parameters.js';
+import { intAttribute } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { elementBytes, integersOf, integerTensor, withBytes } from '../onnx/values.js';
@@ -11,28 +12,46 @@ const zeroPoints: Readonly<Record<string, readonly [weight: number, zeroPoint: n
   QLinearMatMul: [3, 5],
   QGemm: [3, 5],
   MatMulIntegerToFloat: [1, 5],
+  DynamicQuantizeMatMul: [1, 3],
 };
 
-/** What an integer weight of a node holds where it stands for 0; undefined if that differs by channel or isn't known. */
-export function integerZero(graph: Graph, node: Node, input: number): number | undefined {
-  const [weight, at] = zeroPoints[node.opType] ?? [];
-  if (weight !== input) return undefined;
-  const name = node.inputs[at!];
-  if (!name) return 0;
-  const tensor = findParameters(graph).get(name)?.tensor;
-  const values = tensor && new Set(integersOf(tensor));
-  return values?.size === 1 ? [...values][0] : undefined;
+/** What an integer weight holds where it stands for 0: one value, or one for each position of an axis. */
+export interface IntegerZeros {
+  readonly values: readonly number[];
+  readonly axis: number;
 }
 
-/** A copy of an integer tensor with `value` outside the masks. */
-export function filledOutside(tensor: Tensor, masks: ReadonlyMap<number, Uint8Array>, value: number): Tensor {
+/** Of a weight of a node; undefined if it isn't known. */
+export function integerZeros(graph: Graph, node: Node, input: number): IntegerZeros | undefined {
+  const [weight, at] = zeroPoints[node.opType] ?? [];
+  if (weight !== input) return undefined;
+  const isOuter = node.opType.includes('Conv') || intAttribute(node, 'transB', 0) !== 0;
+  const axis = isOuter ? 0 : -1;
+  const name = node.inputs[at!];
+  if (!name) return { values: [0], axis };
+  const tensor = findParameters(graph).get(name)?.tensor;
+  return tensor && tensor.dims.length < 2 ? { values: integersOf(tensor), axis } : undefined;
+}
+
+/** A copy of an integer tensor that stands for 0 outside the masks. */
+export function filledOutside(
+  tensor: Tensor,
+  masks: ReadonlyMap<number, Uint8Array>,
+  { values, axis: along }: IntegerZeros,
+): Tensor {
+  const { dims } = tensor;
   const bytes = tensor.data.bytes().slice();
-  const fill = integerTensor('', [value], [1], tensor.dtype).data.bytes();
   const size = elementBytes(tensor.dtype);
+  const fills = values.map((value) => integerTensor('', [value], [1], tensor.dtype).data.bytes());
+  const count = elementCount(dims);
+  const innerOf = (axis: number): number => elementCount(dims.slice(axis + 1));
+  const length = dims.at(along) ?? 1;
+  const stride = innerOf(along < 0 ? along + dims.length : along);
   for (const [axis, mask] of masks) {
-    const inner = elementCount(tensor.dims.slice(axis + 1));
-    const count = elementCount(tensor.dims);
-    for (let i = 0; i < count; i++) if (!mask[Math.floor(i / inner) % mask.length]) bytes.set(fill, i * size);
+    const inner = innerOf(axis);
+    for (let i = 0; i < count; i++)
+      if (!mask[Math.floor(i / inner) % mask.length])
+        bytes.set(fills[fills.length > 1 ? Math.floor(i / stride) % length : 0]!, i * size);
   }
   return withBytes(tensor, bytes);
 }

@@ -10,7 +10,7 @@ import { StoredData } from '../onnx/tensor-data.js';
 import { elementBytes, floatTensor, type FloatType } from '../onnx/values.js';
 import { makeNode, ModelEdit } from '../rewrite/edit.js';
 import { atSize, type AxisChange, type Projection, type ShapeOf } from '../rewrite/projection.js';
-import { filledOutside, integerZero } from './integer-weights.js';
+import { filledOutside, integerZeros, type IntegerZeros } from './integer-weights.js';
 import { maskStatistics } from './statistics.js';
 
 export interface MaskInput {
@@ -99,11 +99,11 @@ class Masking {
     changes.forEach(({ mask }, axis) => mask && axes.has(axis) && masks.set(axis, mask));
     const dtype = source?.tensor.dtype ?? this.input.dtypeOf(name);
     if (masks.size === 0) return;
-    const zero =
-      source && dtype !== undefined && !isFloat(dtype) ? this.integerZero(index, input) : undefined;
-    if (source && zero !== undefined) {
+    const zeros =
+      source && dtype !== undefined && !isFloat(dtype) ? this.integerZeros(index, input) : undefined;
+    if (source && zeros) {
       const masked = this.edit.names.take(`${name}_masked`);
-      this.edit.addTensor({ ...filledOutside(source.tensor, masks, zero), name: masked });
+      this.edit.addTensor({ ...filledOutside(source.tensor, masks, zeros), name: masked });
       this.edit.setInput(index, input, masked);
       return;
     }
@@ -123,9 +123,9 @@ class Masking {
     this.edit.setInput(index, input, masked);
   }
 
-  private integerZero(index: number, input: number): number | undefined {
+  private integerZeros(index: number, input: number): IntegerZeros | undefined {
     const { graph } = this.input.model;
-    return integerZero(graph, graph.nodes[index]!, input);
+    return integerZeros(graph, graph.nodes[index]!, input);
   }
 
   private changes(index: number, input: number): readonly AxisChange[] {

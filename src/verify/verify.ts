@@ -13,7 +13,14 @@ import { randomInputs } from '../runtime/inputs.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromRuntime, isFeedable } from '../runtime/tensors.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
-import { cancellation, deadBelow, defaultTolerance, difference, smallestSizes } from './compare.js';
+import {
+  cancellation,
+  deadBelow,
+  defaultTolerance,
+  difference,
+  inheritedTolerances,
+  smallestSizes,
+} from './compare.js';
 import { inputChange, moveBounded, moveInputs } from './conditioning.js';
 import { maskedModel } from './masked.js';
 import type { ProofFailure, ProofLevel, SkippedValue, VerifyReport } from './report.js';
@@ -46,6 +53,9 @@ export interface VerifyInput {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number, detail: string) => void) | undefined;
 }
+
+/** Random directions in which a value is moved: one may happen to cross none of the steps of a quantizer behind it. */
+const maxMoves = 4;
 
 /** Bytes of intermediate tensors held at a time. */
 const heldBytes = 2 ** 30;
@@ -109,6 +119,7 @@ class Proof {
   private readonly alive = new Set<string>();
   private readonly scales = new Map<string, number>();
   private readonly smallest: ReadonlyMap<string, number>;
+  private readonly inherited: ReadonlyMap<string, number>;
   private readonly inputsOf = new Map<string, readonly string[]>();
   private readonly projection: Projection;
   private done = 0;
@@ -124,6 +135,7 @@ class Proof {
   constructor(private readonly input: VerifyInput) {
     this.projection = new Projection(input.analysis.system, input.masks);
     this.smallest = smallestSizes(input.pruned.graph);
+    this.inherited = inheritedTolerances(input.pruned.graph, (value) => input.shapes.dtypeOf(value));
     for (const { inputs, outputs } of input.pruned.graph.nodes)
       for (const name of outputs) this.inputsOf.set(name, inputs);
   }
@@ -344,13 +356,13 @@ class Proof {
         this.used.add(feed);
         const sliced = new Map([...tensors].map(([name, tensor]) => [name, this.take(name, tensor)]));
         const got = await ofPruned(runSession(session, sliced, runtime));
-        let moved: ReadonlyMap<string, Tensor> | undefined;
+        const moves: Promise<ReadonlyMap<string, Tensor>>[] = [];
+        const moved = (turn: number) => (moves[turn] ??= this.runMoved(masked, part, tensors, turn));
         for (const name of part.names) {
           const disagreement = this.compare(name, got.get(name)!, expected.get(name)!);
           if (disagreement) {
-            moved ??= await this.runMoved(masked, part, tensors);
-            if (!this.isIllConditioned(name, disagreement, expected.get(name)!, moved.get(name)!))
-              return disagreement.failure;
+            const isExplained = await this.isIllConditioned(name, disagreement, expected.get(name)!, moved);
+            if (!isExplained) return disagreement.failure;
           }
           this.input.onProgress?.(++this.done, this.total, name);
         }
@@ -383,22 +395,32 @@ class Proof {
     masked: Model,
     part: Part,
     tensors: ReadonlyMap<string, Tensor>,
+    turn: number,
   ): Promise<ReadonlyMap<string, Tensor>> {
     const { runtime, shapes, seed } = this.input;
     const moved = moveBounded(masked, (value) => shapes.dtypeOf(value) === 'float32');
     const session = await this.open(moved, part);
     try {
-      return await runSession(session, moveInputs(tensors, seed), runtime);
+      return await runSession(session, moveInputs(tensors, turn === 0 ? seed : `${seed}:${turn}`), runtime);
     } finally {
       await session.release();
     }
   }
 
-  /** Whether the original moves at least as far as the pruned model differs. */
-  private isIllConditioned(name: string, { max }: Disagreement, expected: Tensor, moved: Tensor): boolean {
+  /** Whether the original moves at least as far as the pruned model differs, in one of a few random directions. */
+  private async isIllConditioned(
+    name: string,
+    { max }: Disagreement,
+    expected: Tensor,
+    moved: (turn: number) => Promise<ReadonlyMap<string, Tensor>>,
+  ): Promise<boolean> {
     if (Number.isNaN(max)) return false;
     const kept = this.keptOf(name, expected.dims);
-    const movement = difference(sliceTensor(moved, kept), expected, kept)?.max ?? 0;
+    let movement = 0;
+    for (let turn = 0; turn < maxMoves && !(movement >= max); turn++) {
+      const other = sliceTensor((await moved(turn)).get(name)!, kept);
+      movement = Math.max(movement, difference(other, expected, kept)?.max ?? 0);
+    }
     if (!(movement >= max)) return false;
     this.compared--;
     const share = (movement / max).toPrecision(1);
@@ -421,7 +443,8 @@ class Proof {
     }
     this.alive.add(name);
     this.dead.delete(name);
-    const tolerance = this.input.tolerance ?? defaultTolerance(masked.dtype);
+    const tolerance =
+      this.input.tolerance ?? Math.max(defaultTolerance(masked.dtype), this.inherited.get(name) ?? 0);
     this.scales.set(name, scale);
     const terms = Math.max(0, ...(this.inputsOf.get(name) ?? []).map((term) => this.scales.get(term) ?? 0));
     const floor = this.smallest.get(name) ?? deadBelow;

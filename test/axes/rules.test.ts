@@ -288,6 +288,24 @@ const table: [Case, string][] = [
   ],
   [
     {
+      op: 'Slice',
+      inputs: [[1, 8], [1], [1], [1], [1]],
+      outputs: [[1, 4]],
+      parameters: { starts: [1], ends: [8], axes: [1], steps: [2] },
+    },
+    'a (b #bstep), _, _, _, _ -> a b',
+  ],
+  [
+    {
+      op: 'Slice',
+      inputs: [[1, 8], [1], [1], [1], [1]],
+      outputs: [[1, 3]],
+      parameters: { starts: [1], ends: [7], axes: [1], steps: [2] },
+    },
+    'a #b, _, _, _, _ -> a #bpicked',
+  ],
+  [
+    {
       op: 'Gather',
       inputs: [
         [100, 8],

@@ -209,6 +209,19 @@ export const fused: Readonly<Record<string, Cases>> = {
         ],
       }),
     ),
+  'com.microsoft::DynamicQuantizeMatMul': fc
+    .tuple(size, size, size, fc.boolean())
+    .map(([i, k, j, perColumn]) =>
+      ms('DynamicQuantizeMatMul', {
+        operands: [
+          x([i, k]),
+          w([k, j], { dtype: 'uint8' }),
+          perColumn ? w([j], { positive: true }) : scalar(0.5),
+          perColumn ? w([j], { dtype: 'uint8', values: new Array<number>(j).fill(0) }) : zero,
+          w([j]),
+        ],
+      }),
+    ),
 };
 
 interface Heads {
@@ -335,6 +348,5 @@ export const attention: Readonly<Record<string, Cases>> = {
 export const untested: Readonly<Record<string, string>> = {
   'com.microsoft::NhwcConv': "onnxruntime's CPU provider has no kernel for it",
   'com.microsoft::QAttention': 'its rule blocks',
-  'com.microsoft::DynamicQuantizeMatMul': 'its rule blocks',
   ...Object.fromEntries(Object.keys(opaque).map((op) => [op, 'its rule blocks'])),
 };

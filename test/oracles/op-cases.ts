@@ -583,6 +583,11 @@ const indexing: Record<string, Cases> = {
       const bounds = { starts: [start], ends: [end === 9 ? 2 ** 53 - 1 : end], axes: [axis - dims.length] };
       const list = [ints(bounds.starts), ints(bounds.ends), ints(bounds.axes)];
       if (step === 0) list.push(ints([2]));
+      // One of each pair.
+      if (step === 1) {
+        const pairs = [ints([start & 1]), ints([end === 9 ? 2 ** 53 - 1 : 6]), ints([axis]), ints([2])];
+        return only('Slice', { opset, operands: [x(dims.with(axis, 6)), ...pairs] });
+      }
       return opset === 11 && step > 0
         ? only('Slice', { opset: 9, operands: [x(dims)], attributes: bounds })
         : only('Slice', { opset, operands: [x(dims), ...list] });

@@ -271,3 +271,25 @@ test('an abort stops it', async () => {
   const signal = AbortSignal.abort();
   await expect(inferShapes(network, runtime, { signal })).rejects.toMatchObject({ code: 'aborted' });
 });
+
+test('a batch that is written into the target of a Reshape is found', async () => {
+  const traced = model({
+    inputs: [value('x', ['n', 6])],
+    outputs: [value('y')],
+    initializers: [floatTensor('w', new Float32Array(48), [6, 8]), integerTensor('target', [5, 2, 4])],
+    nodes: [node('MatMul', ['x', 'w'], ['h']), node('Reshape', ['h', 'target'], ['y'])],
+  });
+  expect((await inferShapes(traced, runtime)).inputs).toEqual(new Map([['x', [5, 6]]]));
+  // What was asked for is taken as it is.
+  const given = await inferShapes(traced, runtime, { shapes: { x: [2, 6] } });
+  expect(given.inputs).toEqual(new Map([['x', [2, 6]]]));
+});
+
+test('a free batch is as large as the fixed one of other inputs, if 1 does not fit', async () => {
+  const joined = model({
+    inputs: [value('a', ['n', 4]), value('b', [3, 2])],
+    outputs: [value('y', [3, 6])],
+    nodes: [node('Concat', ['a', 'b'], ['y'], { axis: 1 })],
+  });
+  expect((await inferShapes(joined, runtime)).of('a')).toEqual([3, 4]);
+});

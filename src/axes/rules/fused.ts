@@ -77,11 +77,12 @@ export const fused: AxisRules = {
     contraction: [0, 1],
     roles: quantizers(2, 3, 4, 5),
   })),
-  ...ms('DynamicQuantizeMatMul', () => {
-    throw new NoRelation(
-      'its scale depends on all elements; prune the float model and quantize it afterwards',
-    );
-  }),
+  ...ms('DynamicQuantizeMatMul', (op) => ({
+    notation: `… i k, k j${quantized(op, [2, 'j'], [3, 'j'], [4, 'j'])} -> … i j`,
+    // Its scale is taken over all elements, and over 0: zeros at removed positions are neutral, on every axis. That the
+    // weights are zero there would not be enough, so it is no plain contraction.
+    roles: [op.shape(0).map((): Role => 'contract'), ['contract', 'produce'], 'pass', 'pass', 'shift'],
+  })),
 };
 
 function convolution(op: OpContext, x: string, y: string): string {

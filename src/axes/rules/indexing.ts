@@ -116,7 +116,14 @@ function slice(op: OpContext): Relation {
     const axis = axisIndex(given, dims.length);
     const size = dims[axis]!;
     const letter = input[axis]!;
-    if (!(size > 0) || steps[i] !== 1) {
+    const step = steps[i]!;
+    if (size > 0 && step > 1 && size % step === 0 && takesAll(starts[i]!, ends[i]!, step, size)) {
+      // One of each `step` neighbours: they go together, and what comes out is a list of such runs.
+      sizes[`${letter}step`] = step;
+      input[axis] = `(${letter} #${letter}step)`;
+      return;
+    }
+    if (!(size > 0) || step !== 1) {
       input[axis] = `#${letter}`;
       output[axis] = `#${letter}picked`;
       return;
@@ -137,6 +144,11 @@ function slice(op: OpContext): Relation {
     sizes,
     why: 'a slice with steps picks by position',
   };
+}
+
+/** Whether a slice with steps takes the same position of every run of `step` positions. */
+function takesAll(start: number, end: number, step: number, size: number): boolean {
+  return start >= 0 && start < step && end > size - step + start;
 }
 
 function gather(op: OpContext): Relation {
