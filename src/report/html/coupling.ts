@@ -8,6 +8,9 @@ const manyLinks = 800;
 /** And at most so many. */
 const mostLinks = 3000;
 
+/** Nodes beyond which they move closer together. */
+const dense = 400;
+
 export interface Coupling {
   readonly option: EChartsOption;
   /** Links that are not drawn. */
@@ -51,6 +54,7 @@ export function couplingChart(groups: readonly GroupSummary[], outcomes: readonl
           type: 'graph',
           layout: 'force',
           roam: true,
+          zoom: fittingZoom(nodes.length),
           draggable: true,
           top: 36,
           categories: [
@@ -65,8 +69,8 @@ export function couplingChart(groups: readonly GroupSummary[], outcomes: readonl
             value: `${role}@${axis}`,
           })),
           force: {
-            repulsion: nodes.length > 400 ? 30 : 70,
-            edgeLength: nodes.length > 400 ? 20 : 40,
+            repulsion: nodes.length > dense ? 30 : 70,
+            edgeLength: nodes.length > dense ? 20 : 40,
             gravity: 0.15,
             friction: 0.4,
             layoutAnimation: false,
@@ -78,4 +82,10 @@ export function couplingChart(groups: readonly GroupSummary[], outcomes: readonl
       ],
     } as EChartsOption,
   };
+}
+
+/** About what shows all nodes: the area they spread over grows with their number. */
+function fittingZoom(nodes: number): number {
+  const fitting = nodes > dense ? 280 : 70;
+  return Number(Math.min(1, Math.sqrt(fitting / nodes)).toFixed(2));
 }

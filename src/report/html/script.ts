@@ -13,8 +13,8 @@ export const script = `
     charts.get(element)?.dispose();
     const text = getComputedStyle(document.documentElement).getPropertyValue('--text').trim();
     const chart = echarts.init(element, dark.matches ? 'dark' : undefined);
-    const option = data[element.id];
-    for (const series of option.series) if (series.type === 'graph') series.zoom = innerWidth < 600 ? 0.5 : 1;
+    const option = structuredClone(data[element.id]);
+    for (const series of option.series) if (series.type === 'graph' && innerWidth < 600) series.zoom *= 0.6;
     chart.setOption({ animation: false, backgroundColor: 'transparent', textStyle: { color: text }, ...option });
     charts.set(element, chart);
     document.body.dataset.charts = String(charts.size);

@@ -9,7 +9,7 @@ header, section.wide { grid-column: 1 / -1; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; min-width: 0; }
 h1 { font-size: 22px; margin: 8px 0 2px; overflow-wrap: anywhere; }
 h2 { font-size: 16px; margin: 0 0 8px; }
-p { margin: 4px 0; color: var(--soft); }
+p { margin: 4px 0; color: var(--soft); overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 5px 10px 5px 0; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -22,5 +22,5 @@ td.text { white-space: normal; overflow-wrap: anywhere; min-width: 12em; }
 .passed { color: var(--good); }
 .failed { color: var(--bad); }
 details > summary { cursor: pointer; color: var(--accent); }
-@media (max-width: 600px) { .chart.tall { height: 420px; } h1 { font-size: 19px; } th, td { white-space: normal; padding-right: 6px; font-size: 13px; } td:last-child, th:last-child { padding-right: 0; } td.text { min-width: 8em; } td:first-child { overflow-wrap: anywhere; } }
+@media (max-width: 600px) { .chart.tall { height: 420px; } h1 { font-size: 19px; } th, td { padding-right: 6px; font-size: 13px; } :is(th, td):is(:first-child, :last-child) { white-space: normal; } :is(th, td):last-child { padding-right: 0; } td.text { min-width: 8em; } td:first-child { overflow-wrap: anywhere; } }
 `;
