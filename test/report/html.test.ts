@@ -85,6 +85,29 @@ describe('the report', () => {
     expect(sweepHtml({ model: 'm', cells: cells.slice(0, 1) }, '')).not.toContain('Sensitivity');
   });
 
+  it("shows cells that are slower than the dense model, and doesn't call them best", () => {
+    const cells = [0.5, 1.23].map((latency, i) => ({
+      cell: { target: { ratio: 0.8 - 0.6 * i }, criterion: 'l1', reconstruct: false },
+      ...{ macs: 0.2 + 0.6 * i, latency, accuracy: 0.6 + 0.2 * i, milliseconds: 1 },
+    }));
+    const page = sweepHtml({ model: 'm', denseAccuracy: 0.92, cells }, '');
+    const charts = /<script type="application\/json" id="charts">(.*?)<\/script>/s.exec(page)![1]!;
+    interface Plot {
+      readonly xAxis: { readonly max: number };
+      readonly series: readonly {
+        readonly name: string;
+        readonly data: readonly { readonly value: unknown }[];
+      }[];
+    }
+    const plot = (JSON.parse(charts) as Record<string, Plot>)['chart-1']!;
+    expect(plot.xAxis.max).toBe(140);
+    const best = plot.series.find(({ name }) => name === 'best')!;
+    expect(best.data.map(({ value }) => value)).toEqual([
+      [50, 60],
+      [100, 92],
+    ]);
+  });
+
   it('keeps names of the model from becoming markup or ending a script', () => {
     const hostile = '</script><script>alert(1)</script><img src=x onerror=alert(1)>';
     const report = {

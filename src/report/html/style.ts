@@ -22,5 +22,5 @@ td.text { white-space: normal; overflow-wrap: anywhere; min-width: 12em; }
 .passed { color: var(--good); }
 .failed { color: var(--bad); }
 details > summary { cursor: pointer; color: var(--accent); }
-@media (max-width: 600px) { .chart.tall { height: 420px; } h1 { font-size: 19px; } th, td { padding-right: 6px; font-size: 13px; } :is(th, td):is(:first-child, :last-child) { white-space: normal; } :is(th, td):last-child { padding-right: 0; } td.text { min-width: 8em; } td:first-child { overflow-wrap: anywhere; } }
+@media (max-width: 600px) { .chart.tall { height: 420px; } h1 { font-size: 19px; } th, td { padding-right: 6px; font-size: 13px; } :is(th, td):is(:first-child, :last-child) { white-space: normal; } :is(th, td):last-child { padding-right: 0; } td.text { min-width: 8em; } td:first-child { overflow-wrap: anywhere; min-width: 6em; } }
 `;

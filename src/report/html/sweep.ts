@@ -3,6 +3,9 @@ import { paretoFront, qualityOf, targetText, type CellResult, type SweepResult }
 import { sweepRows } from '../sweep.js';
 import { escape, htmlPage, htmlTable, type Section } from './page.js';
 
+/** By way of choosing; told apart on white and on black. */
+const colours = ['#2563eb', '#f59e0b', '#10b981', '#ec4899', '#8b5cf6', '#06b6d4', '#ef4444', '#84cc16'];
+
 /** A sweep as one self-contained page: quality against costs, and the table. */
 export function sweepHtml(sweep: SweepResult, library: string): string {
   const { model, cells, denseAccuracy } = sweep;
@@ -52,6 +55,7 @@ function sensitivitySections(cells: readonly CellResult[]): Section[] {
   const name = qualityName(cells);
   const isError = name === 'Output error';
   const option: EChartsOption = {
+    color: colours,
     tooltip: { trigger: 'axis', confine: true },
     legend: { top: 0, type: 'scroll' },
     grid: { left: 8, right: 24, top: 40, bottom: 36, containLabel: true },
@@ -109,8 +113,17 @@ function paretoChart(
     if (quality === undefined || price === undefined) return [];
     return [{ name: targetText(result.cell), value: [Number((100 * price).toPrecision(5)), quality] }];
   };
-  const front = [...paretoFront(cells, cost)].flatMap(point).sort((a, b) => a.value[0] - b.value[0]);
+  const dense =
+    denseAccuracy === undefined
+      ? []
+      : [{ name: 'dense', value: [100, Number((100 * denseAccuracy).toPrecision(5))] as [number, number] }];
+  // A smaller model can be slower than the dense one.
+  const isWorse = ({ value: [price, quality] }: { readonly value: readonly [number, number] }): boolean =>
+    dense.some(({ value }) => price >= value[0] && quality <= value[1]);
+  const front = [...paretoFront(cells, cost)].flatMap(point).filter((own) => !isWorse(own));
+  const dearest = Math.max(100, ...cells.map((result) => 100 * (cost(result) ?? 0)));
   return {
+    color: colours,
     tooltip: { trigger: 'item', confine: true, formatter: '{a}, {b}: {c}' },
     legend: { top: 0, type: 'scroll' },
     grid: { left: 8, right: 24, top: 40, bottom: 36, containLabel: true },
@@ -120,7 +133,7 @@ function paretoChart(
       nameLocation: 'middle',
       nameGap: 26,
       min: 0,
-      max: 100,
+      max: 20 * Math.ceil(dearest / 20),
     },
     yAxis: { type: 'value', scale: true, axisLabel: { formatter: isError ? '{value}' : '{value} %' } },
     series: [
@@ -133,14 +146,24 @@ function paretoChart(
       {
         name: 'best',
         type: 'line',
-        data: [
-          ...front,
-          ...(denseAccuracy === undefined ? [] : [{ name: 'dense', value: [100, 100 * denseAccuracy] }]),
-        ],
-        lineStyle: { type: 'dashed', opacity: 0.6 },
+        data: [...front, ...dense].sort((a, b) => a.value[0] - b.value[0]),
+        lineStyle: { type: 'dashed', opacity: 0.6, color: '#94a3b8' },
+        itemStyle: { color: '#94a3b8' },
         symbol: 'none',
         z: 1,
       },
+      ...(dense.length > 0
+        ? [
+            {
+              name: 'dense',
+              type: 'scatter' as const,
+              symbol: 'diamond',
+              symbolSize: 13,
+              data: dense,
+              itemStyle: { color: '#94a3b8' },
+            },
+          ]
+        : []),
     ],
   };
 }
