@@ -43,6 +43,9 @@ export const obspa = defineCriterion({
   },
 });
 
+/** How much magnitudes count against the losses measured: they come to this share of them. */
+const prior = 0.3;
+
 function withPrior(losses: Float64Array, magnitudes: CriterionResult): Float64Array {
   const slices = (magnitudes ?? []) as readonly ArrayLike<number>[];
   if (slices.length === 0) return losses;
@@ -51,7 +54,7 @@ function withPrior(losses: Float64Array, magnitudes: CriterionResult): Float64Ar
     'sum',
   );
   const total = losses.reduce((sum, loss) => sum + loss, 0);
-  return losses.map((loss, channel) => loss + total * shares[channel]!);
+  return losses.map((loss, channel) => loss + prior * total * shares[channel]!);
 }
 
 /** What each channel costs when its turn comes; never less than what went before it. */
