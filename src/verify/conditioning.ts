@@ -30,25 +30,43 @@ export function moveInputs(
   );
 }
 
-/** The model with the values of float32 bounded functions moved. */
-export function moveBounded(model: Model, isFloat32: (value: string) => boolean): Model {
+/** What is moved besides the inputs. */
+export interface Movable {
+  readonly isFloat32: (value: string) => boolean;
+  /** Values that statistics went into, which a masked model takes in another order, with the size of their last axis. */
+  readonly normalized?: ReadonlyMap<string, number>;
+  readonly seed?: number | string;
+}
+
+/** The model with the values of float32 bounded functions moved, and element by element those behind statistics. */
+export function moveRounded(model: Model, { isFloat32, normalized, seed = 0 }: Movable): Model {
+  const random = randomGenerator(`rounding:${seed}`);
   const factor = 'onnx-prune:conditioning';
+  const factors = [floatTensor(factor, Float32Array.of(1 - boundedChange), [])];
+  const factorFor = (size: number): string => {
+    const name = `${factor}:${size}`;
+    const draw = (): number => 1 + boundedChange * (2 * random() - 1);
+    if (!factors.some((tensor) => tensor.name === name))
+      factors.push(floatTensor(name, Array.from({ length: size }, draw), [size]));
+    return name;
+  };
   const nodes = model.graph.nodes.flatMap((node): Node[] => {
     const [value] = node.outputs;
-    if (!bounded.has(node.opType) || value === undefined || !isFloat32(value)) return [node];
+    if (value === undefined || !isFloat32(value)) return [node];
+    const size = normalized?.get(value);
+    if (!bounded.has(node.opType) && size === undefined) return [node];
     const exact = `${value}:conditioning`;
     const move: Node = {
       name: '',
       opType: 'Mul',
       domain: '',
-      inputs: [exact, factor],
+      inputs: [exact, size === undefined ? factor : factorFor(size)],
       outputs: [value],
       attributes: new Map(),
       docString: '',
     };
-    return [{ ...node, outputs: [exact] }, move];
+    return [{ ...node, outputs: node.outputs.with(0, exact) }, move];
   });
-  const scale = floatTensor(factor, Float32Array.of(1 - boundedChange), []);
-  const graph: Graph = { ...model.graph, nodes, initializers: [...model.graph.initializers, scale] };
+  const graph: Graph = { ...model.graph, nodes, initializers: [...model.graph.initializers, ...factors] };
   return { ...model, graph };
 }

@@ -21,7 +21,7 @@ import {
   inheritedTolerances,
   smallestSizes,
 } from './compare.js';
-import { inputChange, moveBounded, moveInputs } from './conditioning.js';
+import { inputChange, moveInputs, moveRounded } from './conditioning.js';
 import { maskedModel } from './masked.js';
 import type { ProofFailure, ProofLevel, SkippedValue, VerifyReport } from './report.js';
 import { chunks, ofPruned, openSession, PrunedModelError, runOriginal, runSession } from './run.js';
@@ -397,14 +397,29 @@ class Proof {
     tensors: ReadonlyMap<string, Tensor>,
     turn: number,
   ): Promise<ReadonlyMap<string, Tensor>> {
-    const { runtime, shapes, seed } = this.input;
-    const moved = moveBounded(masked, (value) => shapes.dtypeOf(value) === 'float32');
+    const { runtime, shapes } = this.input;
+    const seed = turn === 0 ? this.input.seed : `${this.input.seed}:${turn}`;
+    const isFloat32 = (value: string): boolean => shapes.dtypeOf(value) === 'float32';
+    const moved = moveRounded(masked, { isFloat32, normalized: this.behindStatistics(), seed });
     const session = await this.open(moved, part);
     try {
-      return await runSession(session, moveInputs(tensors, turn === 0 ? seed : `${seed}:${turn}`), runtime);
+      return await runSession(session, moveInputs(tensors, seed), runtime);
     } finally {
       await session.release();
     }
+  }
+
+  /** What nodes write that take statistics over pruned channels, with the size of the last axis. */
+  private behindStatistics(): Map<string, number> {
+    const { analysis, shapes } = this.input;
+    const found = new Map<string, number>();
+    for (const { role, node, expression } of analysis.roles) {
+      if (role !== 'normalize' || !this.projection.isTouched([expression])) continue;
+      const value = analysis.model.graph.nodes[node]!.outputs[0]!;
+      const size = shapes.of(value)?.at(-1);
+      if (size !== undefined) found.set(value, size);
+    }
+    return found;
   }
 
   /** Whether the original moves at least as far as the pruned model differs, in one of a few random directions. */

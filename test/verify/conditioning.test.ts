@@ -4,7 +4,7 @@ import type { Model } from '../../src/onnx/model.js';
 import { floatsOf, floatTensor } from '../../src/onnx/values.js';
 import { prunePipeline } from '../../src/prune.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
-import { moveBounded } from '../../src/verify/conditioning.js';
+import { moveRounded } from '../../src/verify/conditioning.js';
 import { openSession, runSession } from '../../src/verify/run.js';
 import { graph, model, node, value } from '../shapes/build-model.js';
 
@@ -48,7 +48,10 @@ async function changes(names: readonly string[]): Promise<number[]> {
     await session.release();
     return names.map((name) => floatsOf(values.get(name)!));
   };
-  const [still, moved] = [await run(illConditioned), await run(moveBounded(illConditioned, () => true))];
+  const [still, moved] = [
+    await run(illConditioned),
+    await run(moveRounded(illConditioned, { isFloat32: () => true })),
+  ];
   return still.map((values, k) => {
     const size = Math.max(...values.map(Math.abs));
     return Math.max(...values.map((v, i) => Math.abs(v - moved[k]![i]!))) / size;
@@ -66,4 +69,23 @@ it('moves values by roundings, and what is ill-conditioned visibly', async () =>
 it('still proves a model with such values', async () => {
   const { report } = await prunePipeline(illConditioned, { runtime, ratio: 0.5, verify: 'full' });
   expect(report.verification?.passed).toBe(true);
+});
+
+it('moves what statistics went into element by element', () => {
+  const normal = model(
+    graph({
+      nodes: [node('LayerNormalization', ['x', 'g'], ['n']), node('Relu', ['n'], ['y'])],
+      inputs: [value('x', [2, 3])],
+      outputs: [value('y')],
+      initializers: [floatTensor('g', [1, 1, 1], [3])],
+    }),
+  );
+  const { nodes, initializers } = moveRounded(normal, {
+    isFloat32: () => true,
+    normalized: new Map([['n', 3]]),
+  }).graph;
+  expect(nodes.map(({ opType }) => opType)).toEqual(['LayerNormalization', 'Mul', 'Relu']);
+  const factors = floatsOf(initializers.find(({ name }) => name === nodes[1]!.inputs[1])!);
+  expect(new Set(factors).size).toBeGreaterThan(1);
+  for (const factor of factors) expect(Math.abs(factor - 1)).toBeLessThan(1e-6);
 });
