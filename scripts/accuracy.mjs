@@ -8,13 +8,13 @@
 //   [--cifar FOLDER --real FOLDER] [--cells FILE] [--page]
 // --tested is how many of the test images are looked at, the first ones. FOLDER of --fashion holds the four files of
 // Fashion-MNIST under their usual names (default: models/data, whose 2,048 training images are then drawn from), that
-// of --cifar train_2500.bin and test_4000.bin. --page measures nothing.
+// of --cifar train_2500.bin and test_4000.bin. --page measures nothing. --threads 1 suits several runs side by side.
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { resolveCriterion } from '../dist/criteria/resolve.js';
-import { evaluate, loadModel, prune } from '../dist/index.js';
+import { evaluate, loadModel, nodeRuntime, prune } from '../dist/index.js';
 import { batches, cifarModels, fashion, shuffled } from './labelled-images.mjs';
 import { replaceSection } from './sections.mjs';
 
@@ -34,11 +34,18 @@ const { values } = parseArgs({
     cifar: { type: 'string' },
     real: { type: 'string' },
     cells: { type: 'string', default: path('docs/measurements/accuracy.jsonl') },
+    threads: { type: 'string' },
     page: { type: 'boolean', default: false },
   },
 });
 const listOf = (name) => values[name].split(',');
 const calibrated = 1024;
+const runtime = await nodeRuntime();
+if (values.threads) {
+  const { load } = runtime;
+  const threads = Number(values.threads);
+  Object.defineProperty(runtime, 'load', { value: (bytes, options) => load.call(runtime, bytes, { threads, ...options }) }); // prettier-ignore
+}
 const tested = Number(values.tested);
 
 mkdirSync(dirname(values.cells), { recursive: true });
@@ -77,7 +84,7 @@ function imagesFor(name) {
 
 async function accuracyOf(model, test) {
   const chosen = test.labels.map((_, i) => i).subarray(0, tested);
-  const { accuracy } = await evaluate(model, { data: batches(model, test, chosen) });
+  const { accuracy } = await evaluate(model, { data: batches(model, test, chosen), runtime });
   return Number((100 * accuracy.top1).toFixed(2));
 }
 
@@ -114,7 +121,7 @@ async function measure(name, draw) {
         .map((repair) => ({ model: name, draw, criterion, share, repair, tested }))
         .filter((cell) => !isKnown(cell));
       if (wanted.length === 0) continue;
-      const common = { data, verify: 'none', seed: draw };
+      const common = { data, verify: 'none', seed: draw, runtime };
       try {
         const budget = { macs: `${share}%` };
         const plain = await prune(model, { ...common, criterion: remembered(), budget });
