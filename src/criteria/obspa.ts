@@ -44,7 +44,7 @@ export const obspa = defineCriterion({
 });
 
 /** How much magnitudes count against the losses measured: they come to this share of them. */
-const prior = 0.3;
+const prior = 0.1;
 
 function withPrior(losses: Float64Array, magnitudes: CriterionResult): Float64Array {
   const slices = (magnitudes ?? []) as readonly ArrayLike<number>[];
