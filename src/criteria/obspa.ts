@@ -17,7 +17,7 @@ export interface MemberHessian {
 }
 
 /** Multiplications of downdates (columns² × removed columns) up to which channels are picked one by one. */
-const greedyWork = 2e10;
+const greedyWork = 5e9;
 
 /**
  * Optimal brain surgery at the level of groups: what the squared error of the layers that read a channel grows by,
