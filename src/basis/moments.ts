@@ -1,11 +1,10 @@
 import type { DataSource } from '../data/batch.js';
-import { PruneError, throwIfAborted } from '../errors.js';
 import type { MatrixProduct } from '../linear/product.js';
-import { encodeModel } from '../onnx/codec.js';
 import type { Model } from '../onnx/model.js';
 import { elementCount } from '../onnx/tensor.js';
 import { drawRows } from '../reconstruct/draw.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { denseValues } from '../statistics/dense-values.js';
 
 /** Which elements of a value are the coordinates of a space: positions on one axis. */
 export interface Probe {
@@ -38,53 +37,42 @@ export async function measureMoments(
   probes: readonly Probe[],
   { model, data, runtime, product, maxRows, seed, signal, onBatch }: MomentsContext,
 ): Promise<Moments[]> {
-  const fed = new Set(model.graph.inputs.map(({ name }) => name));
-  const names = [...new Set(probes.map(({ value }) => value))];
-  const outputs = names
-    .filter((name) => !fed.has(name))
-    .map((name) => ({ name, docString: '', type: undefined }));
-  const graph = { ...model.graph, outputs, valueInfos: [] };
-  const session = await runtime.load(
-    encodeModel({ ...model, irVersion: Math.max(4, model.irVersion), graph }),
-  );
   const sums = probes.map(({ positions }) => new Sums(positions.length));
+  const names = probes.map(({ value }) => value);
   let examples = 0;
-  try {
-    for await (const { inputs, size } of data) {
-      throwIfAborted(signal);
-      const feeds = Object.fromEntries(
-        Object.entries(inputs).map(([name, { dtype, data: values, dims }]) => [
-          name,
-          runtime.tensor(dtype, values, dims),
-        ]),
-      );
-      const found = { ...feeds, ...(await session.run(feeds)) };
-      const wanted = Math.ceil((maxRows * size) / (data.count ?? 1024));
-      for (const [i, probe] of probes.entries()) {
-        const { data: values, dims } = found[probe.value]!;
-        const count = elementCount(dims) / dims[probe.channelsFirst ? 1 : dims.length - 1]!;
-        const drawn = drawRows(count, wanted, `${seed}:${probe.value}:${examples}`);
-        await sums[i]!.add(gather(values as Float32Array, dims, probe, drawn), drawn.length, product);
+  for await (const { found, size } of denseValues(model, names, { data, runtime, signal })) {
+    const wanted = Math.ceil((maxRows * size) / (data.count ?? 1024));
+    const drawn = new Map<string, Int32Array>();
+    for (const [i, probe] of probes.entries()) {
+      const { data: values, dims } = found[probe.value]!;
+      // The heads of one value are measured on the same rows.
+      let rows = drawn.get(probe.value);
+      if (!rows) {
+        const count = elementCount(dims) / dims[channelAxisOf(probe, dims)]!;
+        rows = drawRows(count, wanted, `${seed}:${probe.value}:${examples}`);
+        drawn.set(probe.value, rows);
       }
-      examples += size;
-      onBatch?.(examples);
+      await sums[i]!.add(gather(values as Float32Array, dims, probe, rows), rows.length, product);
     }
-  } finally {
-    await session.release();
+    examples += size;
+    onBatch?.(examples);
   }
-  if (examples === 0)
-    throw new PruneError('invalid-data', `no examples in '${data.description}'; give at least one batch`);
   return sums.map((sum) => sum.moments());
+}
+
+function channelAxisOf({ channelsFirst }: Probe, dims: readonly number[]): number {
+  return channelsFirst ? 1 : dims.length - 1;
 }
 
 /** [positions, rows]: what the product wants. */
 function gather(
   values: ArrayLike<number>,
   dims: readonly number[],
-  { positions, channelsFirst }: Probe,
+  probe: Probe,
   rows: Int32Array,
 ): Float64Array {
-  const axis = channelsFirst ? 1 : dims.length - 1;
+  const { positions } = probe;
+  const axis = channelAxisOf(probe, dims);
   const inner = elementCount(dims.slice(axis + 1));
   const length = dims[axis]!;
   const out = new Float64Array(positions.length * rows.length);

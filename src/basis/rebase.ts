@@ -8,6 +8,7 @@ import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import type { Model } from '../onnx/model.js';
 import { floatsOf } from '../onnx/values.js';
 import { reconstructDefaults } from '../reconstruct/defaults.js';
+import { placeInWeight } from '../reconstruct/layer.js';
 import { withWeights } from '../reconstruct/weight-edit.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Shapes } from '../shapes/shapes.js';
@@ -176,13 +177,14 @@ function withBias({ mean, covariance }: Moments, { layer, positions }: Part, cen
 
 /** Wᵀ W over the rows and kernel entries of a reader, for the channels of a space. */
 function metricOf({ layer, positions }: Part): Matrix {
-  const { rows, entries, rowStride, inputStride, start = 0 } = layer.layout;
+  const { layout } = layer;
+  const { rows, entries } = layout;
   const values = floatsOf(layer.weight.tensor);
   const size = positions.length;
   const matrix = new Matrix(rows * entries, size);
   for (let row = 0; row < rows; row++)
     for (let e = 0; e < entries; e++)
       for (let c = 0; c < size; c++)
-        matrix.set(row * entries + e, c, values[start + row * rowStride + positions[c]! * inputStride + e]!);
+        matrix.set(row * entries + e, c, values[placeInWeight(layout, row, positions[c]!, e)]!);
   return matrix.transpose().mmul(matrix);
 }

@@ -3,6 +3,7 @@ import { floatAttribute } from '../onnx/attributes.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { encodeFloats, floatsOf, withBytes } from '../onnx/values.js';
+import { placeInWeight } from '../reconstruct/layer.js';
 import type { FollowedLayer } from '../reconstruct/layers.js';
 import type { Weights } from '../reconstruct/weight-edit.js';
 import type { Matrix } from 'ml-matrix';
@@ -26,16 +27,11 @@ export class Turn {
     const forward = flat(basis);
     const { bias, layout } = layer;
     if (bias?.kind === 'mean') this.foldNormalisation(layer);
-    const { inputs, entries, rowStride, inputStride, start = 0 } = layout;
     const weight = this.valuesOf(layer.node, layer.weightInput);
-    for (let input = 0; input < inputs; input++)
-      for (let e = 0; e < entries; e++) {
-        const offset = start + input * inputStride + e;
-        mix(
-          weight,
-          positions.map((row) => offset + row * rowStride),
-          forward,
-        );
+    for (let input = 0; input < layout.inputs; input++)
+      for (let e = 0; e < layout.entries; e++) {
+        const places = positions.map((row) => placeInWeight(layout, row, input, e));
+        mix(weight, places, forward);
       }
     if (bias?.kind === 'own' || bias?.kind === 'add')
       mix(this.valuesOf(bias.node, bias.input), positions, forward);
@@ -48,16 +44,12 @@ export class Turn {
   /** Columns of the weight read the old coordinates from the new ones: W becomes W `backward`. */
   read({ layer, positions }: Part, backward: Matrix): void {
     const transposed = flat(backward.transpose());
-    const { rows, entries, rowStride, inputStride, start = 0 } = layer.layout;
+    const { layout } = layer;
     const weight = this.valuesOf(layer.node, layer.weightInput);
-    for (let row = 0; row < rows; row++)
-      for (let e = 0; e < entries; e++) {
-        const offset = start + row * rowStride + e;
-        mix(
-          weight,
-          positions.map((input) => offset + input * inputStride),
-          transposed,
-        );
+    for (let row = 0; row < layout.rows; row++)
+      for (let e = 0; e < layout.entries; e++) {
+        const places = positions.map((input) => placeInWeight(layout, row, input, e));
+        mix(weight, places, transposed);
       }
   }
 
@@ -78,12 +70,11 @@ export class Turn {
     const epsilon = floatAttribute(this.model.graph.nodes[at]!, 'epsilon', 1e-5);
     const [scale, mean, variance] = [1, 3, 4].map((input) => this.valuesOf(at, input));
     const weight = this.valuesOf(node, weightInput);
-    const { rows, inputs, entries, rowStride, inputStride, start = 0 } = layout;
-    for (let row = 0; row < rows; row++) {
+    for (let row = 0; row < layout.rows; row++) {
       const deviation = Math.sqrt(variance![row]! + epsilon);
       const gain = scale![row]! / deviation;
-      for (let input = 0; input < inputs; input++)
-        for (let e = 0; e < entries; e++) weight[start + row * rowStride + input * inputStride + e]! *= gain;
+      for (let input = 0; input < layout.inputs; input++)
+        for (let e = 0; e < layout.entries; e++) weight[placeInWeight(layout, row, input, e)]! *= gain;
       mean![row]! *= gain;
       scale![row] = deviation;
     }

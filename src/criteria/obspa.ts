@@ -26,8 +26,8 @@ const greedyWork = 5e9;
  * the other, the cheapest first, with H⁻¹ −= H⁻¹_:B [(H⁻¹)_BB]⁻¹ H⁻¹_B: and the weights after each; where that takes too
  * long, all are scored at once. To a channel's loss its share of the group's magnitude, squared, is added, on the scale of
  * the losses: calibration data is never all that a model will see, and channels that are silent on it may still matter.
- * Groups that something else sums over too (queries and keys) or that no such layer reads
- * are scored by magnitude. Kurtic, Frantar and Alistarh, "ZipLM", 2023; Wang et al., "Structurally Prune Anything"
+ * Groups that something else sums over too (queries and keys) or that no such layer reads are scored by what their basis
+ * says, or else by magnitude. Kurtic, Frantar and Alistarh, "ZipLM", 2023; Wang et al., "Structurally Prune Anything"
  * (OBSPA), 2024.
  */
 export const obspa = defineCriterion({

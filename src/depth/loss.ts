@@ -9,7 +9,7 @@ import type { Model } from '../onnx/model.js';
 import { encodeFloats, type FloatType } from '../onnx/values.js';
 import { FreshNames } from '../onnx/names.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { fromRuntime, isFeedable } from '../runtime/tensors.js';
+import { feedsOf, fromRuntime, isFeedable } from '../runtime/tensors.js';
 import type { Branch } from './branches.js';
 import { gateBranches } from './remove.js';
 
@@ -108,10 +108,7 @@ export class DepthLoss {
       typeof loss === 'object' && !('emit' in loss) ? loss : { output: undefined };
     if (batch.extras?.[target]) return batch;
     this.dense ??= await runtime.load(encodeModel(this.model));
-    const feeds = Object.entries(batch.inputs).map(
-      ([name, { dtype, data, dims }]) => [name, runtime.tensor(dtype, data, dims)] as const,
-    );
-    const results = await this.dense.run(Object.fromEntries(feeds));
+    const results = await this.dense.run(feedsOf(runtime, batch.inputs));
     const found = this.dense.outputNames.find((name) =>
       output === undefined
         ? results[name]!.type === 'float32' && results[name]!.dims.length >= 2

@@ -10,6 +10,7 @@ import { integerTensor } from '../onnx/values.js';
 import { makeNode } from '../rewrite/edit.js';
 import { FreshNames } from '../onnx/names.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { feedsOf } from '../runtime/tensors.js';
 import type { Block } from './blocks.js';
 import type { Branch } from './branches.js';
 
@@ -40,13 +41,7 @@ export async function similarityScores(
   try {
     for await (const { inputs, size, valid } of data) {
       throwIfAborted(signal);
-      const feeds = Object.fromEntries(
-        Object.entries(inputs).map(([name, { dtype, data: elements, dims }]) => [
-          name,
-          runtime.tensor(dtype, elements, dims),
-        ]),
-      );
-      const found = await session.run(feeds);
+      const found = await session.run(feedsOf(runtime, inputs));
       probe.outputs.forEach((names, block) => {
         const [products, before, after] = names.map((name) => found[name]!.data as Float32Array) as [
           Float32Array,

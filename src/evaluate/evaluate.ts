@@ -5,6 +5,7 @@ import { encodeModel } from '../onnx/codec.js';
 import type { Model } from '../onnx/model.js';
 import { assertProvider } from '../runtime/providers.js';
 import type { Provider, Runtime, SessionOptions } from '../runtime/runtime.js';
+import { feedsOf } from '../runtime/tensors.js';
 import { AccuracyCounter, classScores, type Accuracy } from './classification.js';
 import { DifferenceCounter, type Agreement, type Flip, type OutputDifference } from './difference.js';
 import { MetricMean, type Metric } from './metric.js';
@@ -80,10 +81,7 @@ async function checkProvider(
   { runtime, provider = 'cpu' }: EvaluateOptions,
   session: SessionOptions,
 ): Promise<void> {
-  const feeds = Object.entries(batch.inputs).map(
-    ([name, { dtype, data, dims }]) => [name, runtime.tensor(dtype, data, dims)] as const,
-  );
-  assertProvider(await runtime.profile(bytes, Object.fromEntries(feeds), session), provider);
+  assertProvider(await runtime.profile(bytes, feedsOf(runtime, batch.inputs), session), provider);
 }
 
 class Evaluation {

@@ -3,17 +3,14 @@ import type { Batch, BatchTensor } from '../data/batch.js';
 import { isElementType, type Elements } from '../data/elements.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { feedsOf } from '../runtime/tensors.js';
 
 /** Outputs of one batch by name, of its valid examples only. */
 export type Outputs = Readonly<Record<string, BatchTensor>>;
 
 /** Runs one batch. Outputs that are no tensors of numbers (strings, sequences) are left out. */
 export async function runBatch(runtime: Runtime, session: InferenceSession, batch: Batch): Promise<Outputs> {
-  const feeds: Record<string, Tensor> = {};
-  for (const [name, { dtype, data, dims }] of Object.entries(batch.inputs)) {
-    feeds[name] = runtime.tensor(dtype, data, dims);
-  }
-  const results = await session.run(feeds);
+  const results = await session.run(feedsOf(runtime, batch.inputs));
   const outputs: Record<string, BatchTensor> = {};
   for (const name of session.outputNames) {
     const result = results[name];

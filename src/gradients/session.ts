@@ -7,6 +7,7 @@ import type { Model } from '../onnx/model.js';
 import { parameterOf } from '../onnx/schema.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { feedsOf } from '../runtime/tensors.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
 import { buildGradients, type FedValue, type GradientGraphs } from './build.js';
@@ -53,9 +54,7 @@ export class GradientRunner {
     if (!graphs) this.graphs.set(key, (graphs = await graphsFor(this.options, batch)));
     let sessions = this.sessions.get(key);
     if (!sessions) this.sessions.set(key, (sessions = await this.load(graphs)));
-    const values: Record<string, RuntimeTensor> = {};
-    for (const [name, { dtype, data, dims }] of Object.entries(batch.inputs))
-      values[name] = runtime.tensor(dtype, data, dims);
+    const values = feedsOf(runtime, batch.inputs);
     for (const fed of graphs.fed) values[fed.name] = fedTensor(runtime, fed, batch);
     for (const session of sessions) {
       const feeds = Object.fromEntries(session.inputNames.map((name) => [name, values[name]!]));

@@ -3,14 +3,14 @@ import type { Factor } from '../axes/axis.js';
 import { coordinates } from '../axes/project.js';
 import { occurrencesOf } from '../criteria/positions.js';
 import type { DataSource } from '../data/batch.js';
-import { PruneError, throwIfAborted } from '../errors.js';
+import { throwIfAborted } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';
 import { cholesky, solveRows } from '../linear/cholesky.js';
 import { runtimeProduct, type MatrixProduct } from '../linear/product.js';
-import { encodeModel } from '../onnx/codec.js';
 import type { Model } from '../onnx/model.js';
 import { floatsOf } from '../onnx/values.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { denseValues } from '../statistics/dense-values.js';
 import { convGeometry } from '../statistics/geometry.js';
 import { MomentSession } from '../statistics/layer-moments.js';
 import { SecondMoments } from '../statistics/second-moments.js';
@@ -110,31 +110,14 @@ async function denseMoments(
   model: Model,
   { data, runtime, maxRows = reconstructDefaults.maxRows, seed = 0, signal, onBatch }: HessianOptions,
 ): Promise<SecondMoments[]> {
-  const names = [...new Set(layers.flatMap(({ x, y }) => [x, y]))];
-  const fed = new Set(model.graph.inputs.map(({ name }) => name));
-  const outputs = names
-    .filter((name) => !fed.has(name))
-    .map((name) => ({ name, docString: '', type: undefined }));
-  const graph = { ...model.graph, outputs, valueInfos: [] };
-  const session = await runtime.load(
-    encodeModel({ ...model, irVersion: Math.max(4, model.irVersion), graph }),
-  );
   const sessions: MomentSession[] = [];
   const moments = layers.map(
     ({ layout }) => new SecondMoments(1, layout.inputs * layout.entries, layout.rows),
   );
-  let batch = 0;
+  const names = layers.flatMap(({ x, y }) => [x, y]);
   let examples = 0;
   try {
-    for await (const { inputs, size } of data) {
-      throwIfAborted(signal);
-      const feeds = Object.fromEntries(
-        Object.entries(inputs).map(([name, { dtype, data: values, dims }]) => [
-          name,
-          runtime.tensor(dtype, values, dims),
-        ]),
-      );
-      const found = { ...feeds, ...(await session.run(feeds)) };
+    for await (const { found, batch, size } of denseValues(model, names, { data, runtime, signal })) {
       for (const [i, layer] of layers.entries()) {
         const [x, y] = [found[layer.x]!, found[layer.y]!];
         const node = model.graph.nodes[layer.node]!;
@@ -163,15 +146,12 @@ async function denseMoments(
           drawRows(count, wanted, `${seed}:${layer.name}:${batch}`),
         );
       }
-      batch++;
-      onBatch?.((examples += size));
+      examples += size;
+      onBatch?.(examples);
     }
   } finally {
-    await session.release();
     for (const open of sessions) await open?.release();
   }
-  if (batch === 0)
-    throw new PruneError('invalid-data', `no examples in '${data.description}'; give at least one batch`);
   return moments;
 }
 

@@ -98,6 +98,16 @@ export function layerShape(
   };
 }
 
+/** Where an entry of a layer's matrix lies in its weight. */
+export function placeInWeight(
+  { rowStride, inputStride, start = 0 }: WeightLayout,
+  row: number,
+  input: number,
+  entry: number,
+): number {
+  return start + row * rowStride + input * inputStride + entry;
+}
+
 /** Rows and input channels of a layer that a plan keeps. */
 export interface KeptPart {
   /** Rows of the weight, by kept group; equally many in each. */
@@ -112,12 +122,11 @@ export function forEachKept(
   { rows, inputs }: KeptPart,
   visit: (inWeight: number, inMatrix: number) => void,
 ): void {
-  const { entries, rowStride, inputStride, start = 0 } = layout;
   let at = 0;
   for (const group of rows)
     for (const row of group)
-      for (let e = 0; e < entries; e++)
-        for (const input of inputs) visit(start + row * rowStride + input * inputStride + e, at++);
+      for (let e = 0; e < layout.entries; e++)
+        for (const input of inputs) visit(placeInWeight(layout, row, input, e), at++);
 }
 
 /** Number of columns of the kept matrix. */

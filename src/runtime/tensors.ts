@@ -21,6 +21,23 @@ export function arrayFor<T extends FeedableType>(
   return new typedArrays[dtype](length) as InstanceType<(typeof typedArrays)[T]>;
 }
 
+/** What a batch holds of one input. */
+interface Feedable {
+  readonly dtype: FeedableType;
+  readonly data: RuntimeTensor.DataType;
+  readonly dims: readonly number[];
+}
+
+/** A batch's inputs as a session takes them, not copied. */
+export function feedsOf(
+  runtime: Runtime,
+  inputs: Readonly<Record<string, Feedable>>,
+): Record<string, RuntimeTensor> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { dtype, data, dims }]) => [name, runtime.tensor(dtype, data, dims)]),
+  );
+}
+
 /**
  * A constant as an onnxruntime tensor; its elements are copied, since a file's may be misaligned.
  * @throws PruneError `unsupported` for dtypes that JavaScript can't feed (strings, bfloat16, 8-bit and 4-bit floats).

@@ -10,6 +10,7 @@ import type { Attribute, Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { integerTensor } from '../onnx/values.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { feedsOf } from '../runtime/tensors.js';
 import { untieParameters } from './untied.js';
 
 export interface ActivationOptions {
@@ -35,13 +36,7 @@ export async function measureActivations(
   try {
     for await (const batch of data) {
       throwIfAborted(signal);
-      const feeds = Object.fromEntries(
-        Object.entries(batch.inputs).map(([name, { dtype, data: elements, dims }]) => [
-          name,
-          runtime.tensor(dtype, elements, dims),
-        ]),
-      );
-      const found = await session.run(feeds);
+      const found = await session.run(feedsOf(runtime, batch.inputs));
       for (const [name, running] of moments)
         running.merge(found[`${name}/mean`]!.data as Float32Array, found[`${name}/variance`]!.data as Float32Array, batch.valid); // prettier-ignore
       examples += batch.valid;

@@ -1,0 +1,52 @@
+import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
+import type { DataSource } from '../data/batch.js';
+import { PruneError, throwIfAborted } from '../errors.js';
+import { encodeModel } from '../onnx/codec.js';
+import type { Model } from '../onnx/model.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { feedsOf } from '../runtime/tensors.js';
+
+/** What a model computes from one batch. */
+export interface DenseValues {
+  /** By name; the model's inputs too. */
+  readonly found: Readonly<Record<string, RuntimeTensor>>;
+  /** Number of the batch, from 0. */
+  readonly batch: number;
+  /** Examples of this batch. */
+  readonly size: number;
+}
+
+/**
+ * Values of a model's main graph, inputs among them or not, batch by batch.
+ * @throws PruneError `invalid-data` without examples, `runtime`, `aborted`.
+ */
+export async function* denseValues(
+  model: Model,
+  names: Iterable<string>,
+  {
+    data,
+    runtime,
+    signal,
+  }: { readonly data: DataSource; readonly runtime: Runtime; readonly signal?: AbortSignal | undefined },
+): AsyncGenerator<DenseValues> {
+  const fed = new Set(model.graph.inputs.map(({ name }) => name));
+  const outputs = [...new Set(names)]
+    .filter((name) => !fed.has(name))
+    .map((name) => ({ name, docString: '', type: undefined }));
+  const graph = { ...model.graph, outputs, valueInfos: [] };
+  const session = await runtime.load(
+    encodeModel({ ...model, irVersion: Math.max(4, model.irVersion), graph }),
+  );
+  let batch = 0;
+  try {
+    for await (const { inputs, size } of data) {
+      throwIfAborted(signal);
+      const feeds = feedsOf(runtime, inputs);
+      yield { found: { ...feeds, ...(await session.run(feeds)) }, batch: batch++, size };
+    }
+  } finally {
+    await session.release();
+  }
+  if (batch === 0)
+    throw new PruneError('invalid-data', `no examples in '${data.description}'; give at least one batch`);
+}
