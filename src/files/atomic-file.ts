@@ -76,6 +76,11 @@ export async function writeTogether(files: readonly NewFile[], signal?: AbortSig
   }
 }
 
+/**
+ * Bytes of one write, as `cp` has them: for larger ones Linux looks for large free pages in the page cache, which took
+ * up to ten times as long as the copy itself where memory was in use before.
+ */
+const writeBytes = 2 ** 18;
 /** Parts of fewer bytes are gathered in a block, larger ones have blocks of their own. */
 const smallPart = 2 ** 16;
 
@@ -124,7 +129,8 @@ async function writeParts(
 
 async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
+    const length = Math.min(writeBytes, bytes.length - at);
+    const { bytesWritten } = await file.write(bytes, at, length, position + at);
     at += bytesWritten;
   }
 }
