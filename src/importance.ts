@@ -1,6 +1,7 @@
 import type { Analysis } from './analyze.js';
 import { dataNeeds, type Criterion, type DataNeed, type Measured } from './criteria/criterion.js';
 import { scoreGroups, type GroupScores, type ScoreOptions } from './criteria/score.js';
+import type { MemberDrift } from './criteria/sensitivity.js';
 import type { LeadingSums, SumsMaker } from './criteria/sums.js';
 import type { DataSource } from './data/batch.js';
 import { PruneError } from './errors.js';
@@ -10,6 +11,7 @@ import { isFloat } from './onnx/data-type.js';
 import type { Tensor } from './onnx/tensor.js';
 import type { Plan } from './plan/plan.js';
 import { layerHessians } from './reconstruct/hessians.js';
+import { measureDrift, typicalDrift } from './statistics/drift.js';
 import { maskedGrouping } from './statistics/masked-weights.js';
 import { Measurement } from './statistics/measure.js';
 
@@ -28,9 +30,16 @@ export interface ImportanceOptions extends Pick<
   readonly losses?: ReadonlyMap<string, Float64Array> | undefined;
 }
 
+/** Measured without gradients. */
+const withoutGradients = ['hessians', 'drift', 'basisLosses'] as const satisfies readonly DataNeed[];
+/** From here on users are told; data like that of training stays below 1.2. */
+const notableDrift = 1.5;
+
 /** Scores the channels of a model again and again while a plan grows. To be released. */
 export class Importance {
   private readonly measurement: Measurement | undefined;
+  /** By group: of the model as it is, since what goes from step to step changes variances too. */
+  private drift: ReadonlyMap<string, readonly MemberDrift[]> | undefined;
 
   /** @throws PruneError `invalid-option` for a criterion that needs data where there is none. */
   constructor(
@@ -49,7 +58,7 @@ export class Importance {
       );
     const loss = resolveLoss(options.loss ?? (data.labelled ? 'cross-entropy' : 'pseudo-labels'));
     const { grouping, runtime } = analysis;
-    const others = needs.filter((need) => need !== 'hessians' && need !== 'basisLosses');
+    const others = needs.filter((need) => !(withoutGradients as readonly string[]).includes(need));
     if (others.length > 0)
       this.measurement = new Measurement(grouping, others, { runtime, data, loss, signal, onBatch });
   }
@@ -93,20 +102,45 @@ export class Importance {
   private async measure(grouping: Grouping): Promise<Map<PruningGroup, Measured> | undefined> {
     const measured = await this.measurement?.measure(grouping);
     const { criterion, data, seed, signal, onBatch, losses } = this.options;
-    if (!criterion.needs.includes('hessians')) return measured;
+    const [wantsHessians, wantsDrift] = [
+      criterion.needs.includes('hessians'),
+      criterion.needs.includes('drift'),
+    ];
+    if (!wantsHessians && !wantsDrift) return measured;
+    if (wantsDrift) this.drift ??= await this.measureDrift();
     const { runtime } = this.analysis;
     const { analysis, groups } = grouping;
-    const hessians = await layerHessians({ analysis, groups, runtime, data: data!, seed, signal, onBatch });
+    const hessians = wantsHessians
+      ? await layerHessians({ analysis, groups, runtime, data: data!, seed, signal, onBatch })
+      : undefined;
     return new Map(
       groups.map((group) => [
         group,
         {
           ...measured?.get(group),
-          hessians: hessians.get(group) ?? [],
+          hessians: hessians?.get(group) ?? [],
+          drift: this.drift?.get(group.id) ?? [],
           basisLosses: losses?.get(group.id),
         },
       ]),
     );
+  }
+
+  private async measureDrift(): Promise<Map<string, readonly MemberDrift[]>> {
+    const { grouping, runtime } = this.analysis;
+    const { data, signal } = this.options;
+    const drift = await measureDrift(grouping, { runtime, data: data!, signal });
+    return new Map([...drift].map(([{ id }, members]) => [id, members]));
+  }
+
+  /** What a user should know of the data that was measured on. */
+  warnings(): string[] {
+    const { data } = this.options;
+    const drift = data?.isNoise || !this.drift ? undefined : typicalDrift([...this.drift.values()].flat());
+    if (drift === undefined || drift < notableDrift) return [];
+    return [
+      `half of the channels vary ${drift.toFixed(1)} times as much or as little on the calibration data as in training; check its preprocessing (mean, std, channel order), or give data that is more like it`,
+    ];
   }
 
   async release(): Promise<void> {

@@ -128,6 +128,7 @@ interface Choice {
   readonly notes: ReadonlyMap<PruningGroup, string>;
   /** Undefined for a plan that was given. */
   readonly selection?: Selection;
+  readonly warnings?: readonly string[];
 }
 
 function checkSource(options: Options): void {
@@ -228,7 +229,7 @@ async function choose(analysis: Analysis, options: Options): Promise<Choice> {
   selection = { ...selection, plan };
   const notes = new Map<PruningGroup, string>();
   for (const { group, reason } of selection.groups) if (reason !== undefined) notes.set(group, reason);
-  return { plan: selection.plan, notes, selection };
+  return { plan: selection.plan, notes, selection, warnings: importance.warnings() };
 }
 
 /** What is sliced: the dense model, or the same with other weights. */
@@ -337,7 +338,7 @@ function passed(report: VerifyReport): VerifyReport {
 function describe(
   { grouping, cost, shapes }: Analysis,
   dense: Analysis,
-  { plan, notes, selection }: Choice,
+  { plan, notes, selection, warnings = [] }: Choice,
   latency: LatencyOutcome | undefined,
   reconstruction: ReconstructionReport | undefined,
   verification: VerifyReport | undefined,
@@ -370,9 +371,12 @@ function describe(
     hindrances: blockedBy(grouping, cost).slice(0, 10),
     reconstruction,
     verification,
-    warnings: shapes.unknownOps.map(
-      ({ node, op }) => `onnxruntime doesn't know op ${op} of node '${node}'; it was left out of the proof`,
-    ),
+    warnings: [
+      ...shapes.unknownOps.map(
+        ({ node, op }) => `onnxruntime doesn't know op ${op} of node '${node}'; it was left out of the proof`,
+      ),
+      ...warnings,
+    ],
     timings,
   };
 }

@@ -1,7 +1,7 @@
 import type { PruningGroup } from '../groups/group.js';
 import type { MemberHessian } from './obspa.js';
 import type { Aggregation, Normalization } from './scheme.js';
-import type { MemberActivation, MemberCurvature, MemberSensitivity } from './sensitivity.js';
+import type { MemberActivation, MemberCurvature, MemberDrift, MemberSensitivity } from './sensitivity.js';
 import type { Power } from './sums.js';
 import type { MemberWeights } from './weights.js';
 
@@ -26,6 +26,8 @@ export interface CriterionInputs {
   readonly activations: readonly MemberActivation[];
   /** Layers that contract the channel, with the inverse second moments of what they read. Needs data. */
   readonly hessians: readonly MemberHessian[];
+  /** How far the data is from what normalisations recorded in training; empty where none did. Needs data. */
+  readonly drift: readonly MemberDrift[];
   /** What removing each channel costs, for a group that was given a basis in which that is known. Comes with `hessians`. */
   readonly basisLosses: ArrayLike<number> | undefined;
 }
@@ -38,6 +40,7 @@ export const dataNeeds = [
   'curvature',
   'activations',
   'hessians',
+  'drift',
   'basisLosses',
 ] as const satisfies readonly (keyof CriterionInputs)[];
 

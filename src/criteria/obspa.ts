@@ -1,6 +1,7 @@
 import { defineCriterion, type CriterionResult } from './criterion.js';
 import { defaultMagnitude } from './magnitude.js';
 import { aggregate, normalize } from './scheme.js';
+import type { MemberDrift } from './sensitivity.js';
 
 /** A layer that contracts a group's channels, with what is known of its inputs. */
 export interface MemberHessian {
@@ -26,22 +27,41 @@ const greedyWork = 5e9;
  * the other, the cheapest first, with H⁻¹ −= H⁻¹_:B [(H⁻¹)_BB]⁻¹ H⁻¹_B: and the weights after each; where that takes too
  * long, all are scored at once. To a channel's loss its share of the group's magnitude, squared, is added, on the scale of
  * the losses: calibration data is never all that a model will see, and channels that are silent on it may still matter.
+ * Where normalisations have recorded that a channel varied more in training than it does on the data, its loss counts as
+ * many times more.
  * Groups that something else sums over too (queries and keys) or that no such layer reads are scored by what their basis
  * says, or else by magnitude. Kurtic, Frantar and Alistarh, "ZipLM", 2023; Wang et al., "Structurally Prune Anything"
  * (OBSPA), 2024.
  */
 export const obspa = defineCriterion({
   name: 'obspa',
-  needs: ['hessians', 'basisLosses', 'weights'],
+  needs: ['hessians', 'drift', 'basisLosses', 'weights'],
   aggregation: 'sum',
   normalization: 'none',
   score: (context) => {
-    const { hessians, group, basisLosses } = context;
+    const { hessians, group, drift, basisLosses } = context;
     const magnitudes = defaultMagnitude.score(context);
     if (hessians.length === 0) return basisLosses ?? magnitudes;
-    return withPrior(removalLosses(hessians, group.size), magnitudes);
+    return withDrift(withPrior(removalLosses(hessians, group.size), magnitudes), drift);
   },
 });
+
+/** Recorded variances within this factor are as the data has them: samples differ, and records are running averages. */
+const usualDrift = 1.5;
+
+function withDrift(losses: Float64Array, drift: readonly MemberDrift[]): Float64Array {
+  if (drift.length === 0) return losses;
+  const factors = new Float64Array(losses.length);
+  for (const { recorded, measured } of drift) {
+    // Channels that are dead in training too stay as they are.
+    const least = (1e-3 * recorded.reduce((a, b) => a + b, 0)) / recorded.length;
+    for (let channel = 0; channel < losses.length; channel++) {
+      const ratio = least > 0 ? (recorded[channel]! + least) / (measured[channel]! + least) : 1;
+      factors[channel]! += Math.max(1, ratio / usualDrift) / drift.length;
+    }
+  }
+  return losses.map((loss, channel) => loss * factors[channel]!);
+}
 
 /** How much magnitudes count against the losses measured: they come to this share of them. */
 const prior = 0.1;

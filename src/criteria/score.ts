@@ -96,6 +96,7 @@ const nothingMeasured = {
   curvature: [],
   activations: [],
   hessians: [],
+  drift: [],
   basisLosses: undefined,
 };
 

@@ -32,6 +32,16 @@ export interface MemberActivation {
   readonly variance: Float64Array;
 }
 
+/**
+ * Variance of each channel where a normalisation has recorded it in training, and on the data. Sums over the channel's
+ * positions, where it has several.
+ */
+export interface MemberDrift {
+  readonly member: Member;
+  readonly recorded: Float64Array;
+  readonly measured: Float64Array;
+}
+
 /** The sensitivities of members with one of the roles; of all members if none has one. */
 export function withRoles<T extends { readonly role: Role }>(
   members: readonly T[],

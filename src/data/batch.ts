@@ -31,6 +31,8 @@ export interface DataSource extends AsyncIterable<Batch> {
   readonly count?: number;
   /** Whether batches carry labels, where known. */
   readonly labelled?: boolean;
+  /** Whether the examples are made up: nobody expects them to be like those of training. */
+  readonly isNoise?: boolean;
   /** One line for reports: what, how many, how preprocessed. */
   readonly description: string;
 }

@@ -40,7 +40,7 @@ export function noiseData(
       return tensors;
     },
   };
-  return batchExamples(examples, inputs, batch === undefined ? {} : { batch });
+  return { ...batchExamples(examples, inputs, batch === undefined ? {} : { batch }), isNoise: true };
 }
 
 function noiseTensor(

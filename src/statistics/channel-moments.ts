@@ -1,0 +1,167 @@
+import { occurrencesOf } from '../criteria/positions.js';
+import type { DataSource } from '../data/batch.js';
+import { throwIfAborted } from '../errors.js';
+import type { Grouping, Member, PruningGroup } from '../groups/group.js';
+import { encodeModel } from '../onnx/codec.js';
+import { dataTypeToNumber } from '../onnx/data-type.js';
+import { opsetOf } from '../onnx/domain.js';
+import type { Attribute, Model, Node } from '../onnx/model.js';
+import type { Tensor } from '../onnx/tensor.js';
+import { integerTensor } from '../onnx/values.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { feedsOf } from '../runtime/tensors.js';
+import { untieParameters } from './untied.js';
+
+export interface MomentOptions {
+  readonly runtime: Runtime;
+  readonly data: DataSource;
+  readonly signal?: AbortSignal | undefined;
+  readonly onBatch?: ((examples: number) => void) | undefined;
+}
+
+/** A member's channels on a value that its node reads. */
+export interface ChannelRead {
+  readonly group: PruningGroup;
+  readonly member: Member;
+  readonly value: string;
+  readonly axis: number;
+  readonly rank: number;
+  /** Positions on the axis that belong to the group, and the channel of each. */
+  readonly positions: Int32Array;
+  readonly channels: Int32Array;
+}
+
+/** Undefined where the value has no axis with the group's channels. */
+export function readOf(
+  { analysis }: Grouping,
+  group: PruningGroup,
+  member: Member,
+  input: number,
+): ChannelRead | undefined {
+  const value = analysis.model.graph.nodes[member.parameter.node]!.inputs[input]!;
+  const axes = analysis.axes.get(value) ?? [];
+  for (const [axis, expression] of axes.entries()) {
+    const found = occurrencesOf(analysis.system, expression).get(group.factor);
+    if (found) return { group, member, value, axis, rank: axes.length, ...found };
+  }
+  return undefined;
+}
+
+/** Mean and variance at each position of an axis. */
+export interface Moments {
+  readonly mean: Float64Array;
+  readonly variance: Float64Array;
+}
+
+/**
+ * Mean and variance of every read at each position of its axis, over examples and all other axes. onnxruntime takes the
+ * moments of each batch, centred on that batch; here they are merged (Chan et al., 1979), so nothing cancels.
+ * @throws PruneError `runtime`, `aborted`.
+ */
+export async function channelMoments(
+  grouping: Grouping,
+  reads: readonly ChannelRead[],
+  { runtime, data, signal, onBatch }: MomentOptions,
+): Promise<Map<ChannelRead, Moments>> {
+  const running = new Map<string, RunningMoments>();
+  for (const read of reads) running.set(keyOf(read), new RunningMoments());
+  if (reads.length === 0) return new Map();
+  const session = await runtime.load(encodeModel(momentsModel(grouping, reads)));
+  let examples = 0;
+  try {
+    for await (const batch of data) {
+      throwIfAborted(signal);
+      const found = await session.run(feedsOf(runtime, batch.inputs));
+      for (const [key, moments] of running)
+        moments.merge(found[`${key}/mean`]!.data as Float32Array, found[`${key}/variance`]!.data as Float32Array, batch.valid); // prettier-ignore
+      examples += batch.valid;
+      onBatch?.(examples);
+    }
+  } finally {
+    await session.release();
+  }
+  const results = new Map([...running].map(([key, moments]) => [key, moments.result()]));
+  return new Map(reads.map((read) => [read, results.get(keyOf(read))!]));
+}
+
+const keyOf = ({ value, axis }: ChannelRead): string => `moments/${axis}/${value}`;
+
+/** The model with the moments of the values as its only outputs. */
+function momentsModel(grouping: Grouping, reads: readonly ChannelRead[]): Model {
+  // The grouping may hold other weights than the model.
+  const { model, tensors } = untieParameters(grouping, grouping.groups);
+  const { graph } = model;
+  const nodes: Node[] = [];
+  const axesTensors: Tensor[] = [];
+  const outputs: string[] = [];
+  const opset = opsetOf(model);
+  const add = (
+    opType: string,
+    inputs: readonly string[],
+    output: string,
+    ints: Readonly<Record<string, number | readonly number[]>> = {},
+  ): string => {
+    // prettier-ignore
+    const attributes = Object.entries(ints).map(([name, value]): [string, Attribute] => [
+      name,
+      typeof value === 'number'
+        ? { name, docString: '', reference: '', type: 'int', value: BigInt(value) }
+        : { name, docString: '', reference: '', type: 'ints', value: value.map(BigInt) },
+    ]);
+    nodes.push({ name: output, opType, domain: '', inputs, outputs: [output], attributes: new Map(attributes), docString: '' }); // prettier-ignore
+    return output;
+  };
+  const mean = (value: string, axes: readonly number[], output: string, keepdims: number): string => {
+    if (opset < 18) return add('ReduceMean', [value], output, { axes, keepdims });
+    axesTensors.push(integerTensor(`${output}/axes`, axes));
+    return add('ReduceMean', [value, `${output}/axes`], output, { keepdims });
+  };
+  const done = new Set<string>();
+  for (const read of reads) {
+    const name = keyOf(read);
+    if (done.has(name)) continue;
+    done.add(name);
+    const others = Array.from({ length: read.rank }, (_, i) => i).filter((i) => i !== read.axis);
+    // Sums of half precision overflow.
+    const value = add('Cast', [read.value], `${name}/float`, { to: dataTypeToNumber('float32') });
+    const kept = mean(value, others, `${name}/centre`, 1);
+    const centred = add('Sub', [value, kept], `${name}/centred`);
+    const squares = add('Mul', [centred, centred], `${name}/squares`);
+    outputs.push(mean(value, others, `${name}/mean`, 0), mean(squares, others, `${name}/variance`, 0));
+  }
+  const initializers = graph.initializers.map((tensor) => tensors.get(tensor.name) ?? tensor);
+  return {
+    ...model,
+    graph: {
+      ...graph,
+      nodes: [...graph.nodes, ...nodes],
+      initializers: [...initializers, ...axesTensors],
+      outputs: outputs.map((name) => ({ name, docString: '', type: undefined })),
+    },
+  };
+}
+
+/** Mean and variance over batches of different sizes. */
+class RunningMoments {
+  private weight = 0;
+  private mean = new Float64Array();
+  private squares = new Float64Array();
+
+  merge(mean: ArrayLike<number>, variance: ArrayLike<number>, weight: number): void {
+    if (this.weight === 0) {
+      this.mean = new Float64Array(mean.length);
+      this.squares = new Float64Array(mean.length);
+    }
+    const total = this.weight + weight;
+    for (let i = 0; i < mean.length; i++) {
+      const delta = mean[i]! - this.mean[i]!;
+      this.mean[i]! += (delta * weight) / total;
+      this.squares[i]! += variance[i]! * weight + (delta * delta * this.weight * weight) / total;
+    }
+    this.weight = total;
+  }
+
+  result(): Moments {
+    return { mean: this.mean, variance: this.squares.map((sum) => sum / this.weight) };
+  }
+}
