@@ -68,7 +68,7 @@ async function run(minutes, only) {
       { path: pathOf('data/train2048-images-idx3-ubyte.gz'), ...pixels, limit: images, draw: 'shuffle', seed: draw, batch: minibatch }, // prettier-ignore
       model,
     );
-    const options = { budget: { macs: share }, steps: count, data, seed: draw, verify: 'none', reconstruct: false, runtime: single }; // prettier-ignore
+    const options = { budget: { macs: share }, select: 'uniform', steps: count, data, seed: draw, verify: 'none', reconstruct: false, runtime: single }; // prettier-ignore
     const pruned = await prune(model, {
       ...options,
       criterion: count === 1 ? remembered(criterion, draw, scored) : criterion,

@@ -139,7 +139,7 @@ export class Importance {
     const drift = data?.isNoise || !this.drift ? undefined : typicalDrift([...this.drift.values()].flat());
     if (drift === undefined || drift < notableDrift) return [];
     return [
-      `half of the channels vary ${drift.toFixed(1)} times as much or as little on the calibration data as in training; check its preprocessing (mean, std, channel order), or give data that is more like it`,
+      `half of the channels vary at least ${drift.toFixed(1)} times as much, or as little, on the calibration data as in training; check its preprocessing (mean, std, channel order), or give data that is more like it`,
     ];
   }
 

@@ -49,7 +49,7 @@ type Options = PruneOptions & {
  * @throws PruneError `invalid-option`, `budget`, `nothing-to-prune`, `runtime`, `verification` (the proof failed), `aborted`.
  */
 export async function prunePipeline(model: Model, given: Options): Promise<PruneResult> {
-  const options = withKnapsack(given);
+  const options = withSelection(given);
   const { signal } = options;
   const milliseconds: Record<string, number> = {};
   const timed = async <T>(phase: string, work: () => T | Promise<T>): Promise<T> => {
@@ -117,9 +117,17 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
   };
 }
 
-/** The criterion `knapsack` is short for the importance and the selection of Knapsack Pruning (Aflalo et al., 2020). */
-function withKnapsack(options: Options): Options {
-  return options.criterion === 'knapsack' ? { ...options, criterion: 'taylor', select: 'knapsack' } : options;
+/**
+ * Says how channels are chosen where the options don't: by a knapsack, if there is a budget and scores that can be
+ * weighed against each other. The criterion `knapsack` is short for the importance and the selection of Knapsack
+ * Pruning (Aflalo et al., 2020).
+ */
+function withSelection(options: Options): Options {
+  const { criterion = 'magnitude', select, budget, scope, ratios = {} } = options;
+  if (criterion === 'knapsack') return { ...options, criterion: 'taylor', select: 'knapsack' };
+  const isOpen = select === undefined && scope === undefined && Object.keys(ratios).length === 0;
+  const isComparable = isOpen && budget !== undefined && resolveCriterion(criterion).isComparable;
+  return isComparable ? { ...options, select: 'knapsack' } : options;
 }
 
 /** What is kept, and for each group why it lost less than asked for. */

@@ -139,7 +139,7 @@ export const pruneFlags = {
   select: {
     flags: '--select <method>',
     group: target,
-    help: 'how a budget is shared out: uniform (one ratio), or knapsack (importance against exact cost) (default: uniform)',
+    help: 'how a budget is shared out: uniform (one ratio), or knapsack (importance against exact cost) (default: knapsack with obspa, else uniform)',
     value: choice('uniform', 'knapsack'),
   },
   solver: {

@@ -69,6 +69,8 @@ export interface Criterion<N extends Need = Need> {
   readonly needs: readonly N[];
   /** Takes sums of abs(w) to this power of every weight: they may be made ready before it is asked. */
   readonly power?: Power;
+  /** Scores are on one scale for all groups: a budget is best shared out by them (`select: 'knapsack'`). Default false. */
+  readonly isComparable?: boolean;
   /** Its own defaults in place of `mean`. */
   readonly aggregation?: Aggregation;
   readonly normalization?: Normalization;

@@ -27,22 +27,25 @@ const greedyWork = 5e9;
  * the other, the cheapest first, with H⁻¹ −= H⁻¹_:B [(H⁻¹)_BB]⁻¹ H⁻¹_B: and the weights after each; where that takes too
  * long, all are scored at once. To a channel's loss its share of the group's magnitude, squared, is added, on the scale of
  * the losses: calibration data is never all that a model will see, and channels that are silent on it may still matter.
- * Where normalisations have recorded that a channel varied more in training than it does on the data, its loss counts as
- * many times more.
- * Groups that something else sums over too (queries and keys) or that no such layer reads are scored by what their basis
- * says, or else by magnitude. Kurtic, Frantar and Alistarh, "ZipLM", 2023; Wang et al., "Structurally Prune Anything"
- * (OBSPA), 2024.
+ * Where normalisations have recorded that a channel varied more in training than it does on the data, it counts as many
+ * times more. Groups that something else sums over too (queries and keys) or that no such layer reads are scored by what
+ * their basis says, or else by magnitude, also as shares. Kurtic, Frantar and Alistarh, "ZipLM", 2023; Wang et al.,
+ * "Structurally Prune Anything" (OBSPA), 2024.
  */
 export const obspa = defineCriterion({
   name: 'obspa',
   needs: ['hessians', 'drift', 'basisLosses', 'weights'],
+  isComparable: true,
   aggregation: 'sum',
   normalization: 'none',
   score: (context) => {
     const { hessians, group, drift, basisLosses } = context;
-    const magnitudes = defaultMagnitude.score(context);
+    const magnitudes = squaredShares(defaultMagnitude.score(context));
     if (hessians.length === 0) return basisLosses ?? magnitudes;
-    return withDrift(withPrior(removalLosses(hessians, group.size), magnitudes), drift);
+    const losses = removalLosses(hessians, group.size);
+    if (!magnitudes) return withDrift(losses, drift);
+    const weighed = (weight: number): Float64Array => withDrift(withPrior(losses, magnitudes, weight), drift);
+    return inOrderOf(weighed(prior.order), weighed(prior.cost));
   },
 });
 
@@ -63,18 +66,34 @@ function withDrift(losses: Float64Array, drift: readonly MemberDrift[]): Float64
   return losses.map((loss, channel) => loss * factors[channel]!);
 }
 
-/** How much magnitudes count against the losses measured: they come to this share of them. */
-const prior = 0.1;
+/**
+ * How much magnitudes count beside the losses measured: they come to this share of them. More in the order in which
+ * channels go than in what that costs, by which groups are weighed against each other.
+ */
+const prior = { order: 0.1, cost: 0.01 };
 
-function withPrior(losses: Float64Array, magnitudes: CriterionResult): Float64Array {
+function withPrior(losses: Float64Array, shares: Float64Array, weight: number): Float64Array {
+  const total = losses.reduce((sum, loss) => sum + loss, 0);
+  return losses.map((loss, channel) => loss + weight * total * shares[channel]!);
+}
+
+/** The costs, from the least, given to channels in the order of their ranks. */
+function inOrderOf(ranks: Float64Array, costs: Float64Array): Float64Array {
+  const sorted = costs.toSorted();
+  const out = new Float64Array(costs.length);
+  const order = ranks.map((_, channel) => channel).sort((a, b) => ranks[a]! - ranks[b]!);
+  order.forEach((channel, i) => (out[channel] = sorted[i]!));
+  return out;
+}
+
+/** Squared magnitudes as shares of the group's: like losses, they come to 1 if everything goes. */
+function squaredShares(magnitudes: CriterionResult): Float64Array | undefined {
   const slices = (magnitudes ?? []) as readonly ArrayLike<number>[];
-  if (slices.length === 0) return losses;
-  const shares = normalize(
+  if (slices.length === 0) return undefined;
+  return normalize(
     aggregate(slices, 'mean').map((magnitude) => magnitude ** 2),
     'sum',
   );
-  const total = losses.reduce((sum, loss) => sum + loss, 0);
-  return losses.map((loss, channel) => loss + prior * total * shares[channel]!);
 }
 
 /** What each channel costs when its turn comes; never less than what went before it. */

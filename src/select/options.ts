@@ -22,7 +22,10 @@ export interface SelectOptions {
   readonly ratio?: number | undefined;
   /** Costs to stay at or below. */
   readonly budget?: BudgetOption | undefined;
-  /** Default `uniform`. `knapsack` needs a budget; `scope` and `ratios` are of no use to it. */
+  /**
+   * Default `uniform`; under a budget `knapsack` where the criterion's scores are comparable between groups (`obspa`) and
+   * neither `scope` nor `ratios` is given, which are of no use to it. `knapsack` needs a budget.
+   */
   readonly select?: SelectMethod | undefined;
   /** Of `select: 'knapsack'`. Default `greedy`. */
   readonly solver?: KnapsackSolver | undefined;
