@@ -1,5 +1,5 @@
 import { PruneError, throwIfAborted } from '../errors.js';
-import type { Grouping, PruningGroup } from '../groups/group.js';
+import { goneScore, type Grouping, type PruningGroup } from '../groups/group.js';
 import type { Tensor } from '../onnx/tensor.js';
 import {
   dataNeeds,
@@ -100,16 +100,13 @@ const nothingMeasured = {
   basisLosses: undefined,
 };
 
-/** Below every score, so that what is gone is first to go. */
-const gone = -1e30;
-
 function normalizeKept(scores: Float64Array, how: Normalization, kept: Int32Array | undefined): Float64Array {
   if (!kept) return normalize(scores, how);
   const normalized = normalize(
     Float64Array.from(kept, (channel) => scores[channel]!),
     how,
   );
-  const all = new Float64Array(scores.length).fill(gone);
+  const all = new Float64Array(scores.length).fill(goneScore);
   kept.forEach((channel, i) => (all[channel] = normalized[i]!));
   return all;
 }

@@ -35,6 +35,9 @@ export interface PruningGroup {
   readonly stuck: Uint8Array | undefined;
 }
 
+/** Score of a channel that went in an earlier step: below every other, so that it is first to go again. */
+export const goneScore = -1e30;
+
 /** Groups of a model, with everything needed to price, score, plan and rewrite them. */
 export interface Grouping {
   readonly analysis: AxisAnalysis;

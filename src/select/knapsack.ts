@@ -1,5 +1,5 @@
 import { PruneError } from '../errors.js';
-import type { Grouping, PruningGroup } from '../groups/group.js';
+import { goneScore, type Grouping, type PruningGroup } from '../groups/group.js';
 import { budgetOutcomes, costOf, limitsOf, type Limit, type Priced } from './budget.js';
 import { upperBound } from './knapsack/bound.js';
 import { solveGreedily } from './knapsack/greedy.js';
@@ -80,9 +80,11 @@ export async function selectKnapsack(
   };
 }
 
-/** Loads are exact costs; a channel's value is its score, shifted where scores are negative. */
+/** Loads are exact costs; a channel's value is its score, shifted where scores are negative; what is gone has none. */
 function problemOf(cost: Priced, limits: readonly Limit[], { candidates, alignment }: Candidates): Problem {
-  const lowest = candidates.reduce((low, { scores }) => scores.reduce((a, b) => Math.min(a, b), low), 0);
+  let lowest = 0;
+  for (const { scores } of candidates)
+    for (const score of scores) if (score !== goneScore) lowest = Math.min(lowest, score);
   const items = candidates.map((candidate, i) => itemOf(candidate, alignment.levels(i), lowest));
   const total = items.reduce((sum, { values }) => sum + values.at(-1)!, 0);
   const count = countOf(candidates);
@@ -105,7 +107,9 @@ function itemOf({ scores }: Candidate, allowed: Int32Array, lowest: number): Ite
   const best = scores.reduce((high, score) => (score === Infinity ? high : Math.max(high, score)), lowest);
   const stuck = scores.reduce((count, score) => count + Number(score === Infinity), 0);
   const levels = allowed.filter((level) => level >= stuck);
-  const sorted = scores.map((score) => Math.min(score, best) - lowest).sort((a, b) => b - a);
+  const sorted = scores
+    .map((score) => (score === goneScore ? 0 : Math.min(score, best) - lowest))
+    .sort((a, b) => b - a);
   const sums = new Float64Array(sorted.length + 1);
   sorted.forEach((score, i) => (sums[i + 1] = sums[i]! + score));
   return { levels, values: Float64Array.from(levels, (level) => sums[level]!) };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PruningGroup } from '../../src/groups/group.js';
+import { goneScore, type PruningGroup } from '../../src/groups/group.js';
 import { keptCount } from '../../src/plan/plan.js';
 import { integerBelow, randomGenerator } from '../../src/random/random.js';
 import { upperBound } from '../../src/select/knapsack/bound.js';
@@ -224,6 +224,23 @@ describe('the selection', () => {
       ),
     );
     expect(b!.groups.map(({ kept }) => kept)).toEqual(a!.groups.map(({ kept }) => kept));
+  });
+
+  it('weighs what is left by its own scores where some channels went in earlier steps', async () => {
+    const network = chain(40, 30);
+    const scores = scoresOf(network);
+    const [group] = network.grouping.groups;
+    // Worth nothing, or gone: the rest is worth the same.
+    const without = (value: number) =>
+      new Map([...scores].map(([own, list]) => [own, own === group ? list.slice().fill(value, 0, 8) : list]));
+    const [a, b] = await Promise.all(
+      [without(0), without(goneScore)].map((own) =>
+        selectKnapsack(network.grouping, network.cost, own, { budget: { macs: '50%' } }),
+      ),
+    );
+    expect(Math.min(...[...scores.values()].flatMap((own) => [...own]))).toBeGreaterThan(0);
+    expect(b!.groups.map(({ kept }) => kept)).toEqual(a!.groups.map(({ kept }) => kept));
+    expect(b!.knapsack!.retained).toBeCloseTo(a!.knapsack!.retained, 12);
   });
 
   it('keeps channels that have to stay, which score infinitely', async () => {
