@@ -239,17 +239,24 @@ export function outOfReach(
   const { limit, reached } = worstLimit(cost, limits, count);
   const percent = (value: number): string => `${((100 * value) / limit.dense).toFixed(1)} %`;
   const remedies = [`allow at least ${limit.measure}=${Math.ceil((1000 * reached) / limit.dense) / 10}%`];
-  if (!options.residualStream) {
-    const { carriers } = carriersFor(grouping, cost, { ...options, residualStream: true });
-    const { least } = new Alignment(cost, carriers, options.roundTo, options.minChannels, options.maxRatio);
-    const floors = new Map(carriers.map(({ factor }, i) => [factor, least[i]!]));
-    const with_ = costOf(cost, limit.measure, (factor) => floors.get(factor) ?? factor.size);
-    if (with_ < reached) remedies.push(`or prune the residual stream too (reaches ${percent(with_)})`);
-  }
+  const offer = (what: string, changed: Partial<ResolvedOptions>): void => {
+    const least = leastCost(grouping, cost, limit, { ...options, ...changed });
+    if (least < reached) remedies.push(`or ${what} (reaches ${percent(least)})`);
+  };
+  if (!options.residualStream) offer('prune the residual stream too', { residualStream: true });
+  if (options.maxRatio < 1) offer(`let groups lose more than ${100 * options.maxRatio} %`, { maxRatio: 1 });
   return new PruneError(
     'budget',
     `budget ${limit.text} can't be met: pruning reaches ${percent(reached)} of the dense ${limit.measure}; ${remedies.join(' ')}`,
   );
+}
+
+/** What is left to pay when every group is at its minimum. */
+function leastCost(grouping: Grouping, cost: Priced, { measure }: Limit, options: ResolvedOptions): number {
+  const { carriers } = carriersFor(grouping, cost, options);
+  const { least } = new Alignment(cost, carriers, options.roundTo, options.minChannels, options.maxRatio);
+  const floors = new Map(carriers.map(({ factor }, i) => [factor, least[i]!]));
+  return costOf(cost, measure, (factor) => floors.get(factor) ?? factor.size);
 }
 
 export function nothingToPrune(groups: readonly GroupSelection[]): PruneError {

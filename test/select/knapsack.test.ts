@@ -269,6 +269,18 @@ describe('the selection', () => {
     expect(budget!.nextAbove).toBeGreaterThan(budget!.limit);
   });
 
+  it('tells of a budget that is within reach if groups may lose more', async () => {
+    const network = chain(40, 30);
+    const run = (maxRatio?: number) =>
+      selectKnapsack(network.grouping, network.cost, scoresOf(network), {
+        budget: { macs: '3%' },
+        maxRatio,
+        select: 'knapsack',
+      });
+    await expect(run()).rejects.toThrow(/or let groups lose more than 90 % \(reaches \d\.\d %\)/);
+    await expect(run(1)).resolves.toBeDefined();
+  });
+
   it('refuses what it cannot do', async () => {
     const network = chain();
     const run = (options: Parameters<typeof selectKnapsack>[3]) =>
