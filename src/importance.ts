@@ -38,6 +38,7 @@ const notableDrift = 1.5;
 /** Scores the channels of a model again and again while a plan grows. To be released. */
 export class Importance {
   private readonly measurement: Measurement | undefined;
+  private whole: GroupScores | undefined;
   /** By group: of the model as it is, since what goes from step to step changes variances too. */
   private drift: ReadonlyMap<string, readonly MemberDrift[]> | undefined;
 
@@ -63,8 +64,13 @@ export class Importance {
       this.measurement = new Measurement(grouping, others, { runtime, data, loss, signal, onBatch });
   }
 
-  /** Scores of what a plan leaves; channels that are gone come last. */
+  /** Scores of what a plan leaves; channels that are gone come last. Those of the whole model are measured once. */
   async score(plan: Plan): Promise<GroupScores> {
+    if (plan.kept.size > 0) return this.scoreOf(plan);
+    return (this.whole ??= await this.scoreOf(plan));
+  }
+
+  private async scoreOf(plan: Plan): Promise<GroupScores> {
     const { grouping } = this.analysis;
     const masked = maskedGrouping(grouping, plan);
     const original = new Map<PruningGroup, PruningGroup>(

@@ -69,7 +69,7 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
   const analysis = rebasing?.analysis ?? shortened;
 
   const { choice, latency } = await timed('select', () =>
-    choosePlan(analysis, dense.cost, { ...options, losses: rebasing?.losses }),
+    choosePlan(analysis, shortening && dense.cost, { ...options, losses: rebasing?.losses }),
   );
   const isSliced = choice.plan.kept.size > 0;
   const reconstruction =
@@ -153,37 +153,43 @@ function checkSource(options: Options): void {
 
 /**
  * By measurement where the options ask for it; nothing if they are about depth alone.
- * @param dense costs that budgets are shares of
+ * @param dense costs that budgets are shares of; undefined: those of the analysed model
  */
 async function choosePlan(
   analysis: Analysis,
-  dense: CostModel,
+  dense: CostModel | undefined,
   options: Options,
 ): Promise<{ choice: Choice; latency?: LatencyOutcome }> {
   const { ratio, budget, plan } = options;
   const isWhole = ratio === undefined && budget === undefined && plan === undefined;
   if (isWhole) return { choice: { plan: { kept: new Map() }, notes: new Map() } };
-  if (analysis.cost !== dense) {
-    const cost = relativeTo(dense, analysis.cost);
-    const selection = budget && selectWhole(cost, budget);
-    if (selection) return { choice: { plan: selection.plan, notes: new Map(), selection } };
-    return { choice: await choose({ ...analysis, cost }, options) };
+  const cost = dense ? relativeTo(dense, analysis.cost) : analysis.cost;
+  const selection = dense && budget && selectWhole(cost, budget);
+  if (selection) return { choice: { plan: selection.plan, notes: new Map(), selection } };
+  if (plan !== undefined)
+    return { choice: { plan: planFromFile(plan, analysis.grouping), notes: new Map() } };
+  // One for all plans that are tried: the whole model is measured once.
+  const importance = importanceOf(analysis, options);
+  try {
+    if (!needsMeasurement(options))
+      return { choice: await choose({ ...analysis, cost }, options, importance) };
+    return await chooseMeasured(analysis, options, {
+      choose: (priced, own) => choose(priced, own, importance),
+      build: async (plan) => (await rewrite({ analysis, plan }, options)).model,
+      withPlan: (choice, plan, undone) => {
+        const notes = new Map(choice.notes);
+        for (const group of undone) notes.set(group, 'cutting it saved no time');
+        const count = keptCount(plan);
+        const budgets = choice.selection?.budgets
+          .filter(({ measure }) => measure !== 'latency')
+          .map((budget) => ({ ...budget, reached: costOf(cost, budget.measure, count) }));
+        const selection = choice.selection && { ...choice.selection, budgets: budgets ?? [] };
+        return { ...choice, plan, notes, ...(selection && { selection }) };
+      },
+    });
+  } finally {
+    await importance.release();
   }
-  if (!needsMeasurement(options)) return { choice: await choose(analysis, options) };
-  return chooseMeasured(analysis, options, {
-    choose,
-    build: async (plan) => (await rewrite({ analysis, plan }, options)).model,
-    withPlan: (choice, plan, undone) => {
-      const notes = new Map(choice.notes);
-      for (const group of undone) notes.set(group, 'cutting it saved no time');
-      const count = keptCount(plan);
-      const budgets = choice.selection?.budgets
-        .filter(({ measure }) => measure !== 'latency')
-        .map((budget) => ({ ...budget, reached: costOf(analysis.cost, budget.measure, count) }));
-      const selection = choice.selection && { ...choice.selection, budgets: budgets ?? [] };
-      return { ...choice, plan, notes, ...(selection && { selection }) };
-    },
-  });
 }
 
 /** Every channel, where that already is within the budget; else undefined. */
@@ -199,39 +205,36 @@ function selectWhole(cost: CostModel, budget: BudgetOption): Selection | undefin
   return { plan: { kept: new Map() }, groups: [], ratio: 0, budgets };
 }
 
-async function choose(analysis: Analysis, options: Options): Promise<Choice> {
-  const { grouping, cost } = analysis;
-  if (options.plan !== undefined) return { plan: planFromFile(options.plan, grouping), notes: new Map() };
-  const { data, loss, aggregation, normalization, seed, signal, losses, onProgress } = options;
-  const shares = scheduleOf(options.steps ?? 1, options.schedule);
+function importanceOf(analysis: Analysis, options: Options): Importance {
+  const { data, loss, aggregation, normalization, seed, signal, losses, weightSums, onProgress } = options;
   const { criterion: spec = 'magnitude' } = options;
-  const criterion = resolveCriterion(spec === 'knapsack' ? 'taylor' : spec);
   const progress = (detail?: string) => (done: number, total?: number) =>
     onProgress?.({ phase: 'score', done, total: total ?? done, ...(detail !== undefined && { detail }) });
-  const importance = new Importance(analysis, {
-    ...{ weightSums: options.weightSums },
-    ...{ criterion, data, loss, aggregation, normalization, seed, signal, losses },
+  return new Importance(analysis, {
+    criterion: resolveCriterion(spec === 'knapsack' ? 'taylor' : spec),
+    ...{ weightSums, data, loss, aggregation, normalization, seed, signal, losses },
     onGroup: progress(),
     onBatch: progress('examples'),
   });
+}
+
+async function choose(analysis: Analysis, options: Options, importance: Importance): Promise<Choice> {
+  const { grouping, cost } = analysis;
+  const shares = scheduleOf(options.steps ?? 1, options.schedule);
   const method = options.select === 'knapsack' ? selectKnapsack : select;
   let plan: Plan = { kept: new Map() };
   let selection: Selection | undefined;
-  try {
-    for (const share of shares) {
-      throwIfAborted(signal);
-      const scores = await importance.score(plan);
-      try {
-        selection = await method(grouping, cost, scores, targetAt(options, share, cost));
-      } catch (error) {
-        // The first steps may be smaller than one channel.
-        if (share < 1 && error instanceof PruneError && error.code === 'nothing-to-prune') continue;
-        throw error;
-      }
-      plan = intersect(selection.plan, plan);
+  for (const share of shares) {
+    throwIfAborted(options.signal);
+    const scores = await importance.score(plan);
+    try {
+      selection = await method(grouping, cost, scores, targetAt(options, share, cost));
+    } catch (error) {
+      // The first steps may be smaller than one channel.
+      if (share < 1 && error instanceof PruneError && error.code === 'nothing-to-prune') continue;
+      throw error;
     }
-  } finally {
-    await importance.release();
+    plan = intersect(selection.plan, plan);
   }
   if (!selection) throw new PruneError('internal', 'no step selected anything; report this');
   selection = { ...selection, plan };
