@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { resolveCriterion } from '../dist/criteria/resolve.js';
 import { evaluate, loadModel, nodeRuntime, prune } from '../dist/index.js';
 import { batches, cifarModels, fashion, shuffled } from './labelled-images.mjs';
+import { runtimeWithThreads } from './runtime-threads.mjs';
 import { replaceSection } from './sections.mjs';
 
 const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
@@ -40,12 +41,7 @@ const { values } = parseArgs({
 });
 const listOf = (name) => values[name].split(',');
 const calibrated = 1024;
-const runtime = await nodeRuntime();
-if (values.threads) {
-  const { load } = runtime;
-  const threads = Number(values.threads);
-  Object.defineProperty(runtime, 'load', { value: (bytes, options) => load.call(runtime, bytes, { threads, ...options }) }); // prettier-ignore
-}
+const runtime = await (values.threads ? runtimeWithThreads(Number(values.threads)) : nodeRuntime());
 const tested = Number(values.tested);
 
 mkdirSync(dirname(values.cells), { recursive: true });

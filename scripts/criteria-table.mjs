@@ -6,7 +6,8 @@
 //    or: node scripts/criteria-table.mjs page
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { criteria, evaluate, loadModel, nodeRuntime, openData, prune } from '../dist/index.js';
+import { criteria, evaluate, loadModel, openData, prune } from '../dist/index.js';
+import { runtimeWithThreads } from './runtime-threads.mjs';
 
 const steps = 40;
 const images = 1024;
@@ -53,11 +54,7 @@ async function run(minutes, only) {
   const model = await loadModel(pathOf('trained/resnet20_bn.onnx'));
   const path = pathOf('data/t10k-images-idx3-ubyte.gz');
   const test = await openData({ path, ...pixels, batch: 250 }, model);
-  // One thread: on a machine that does other work too, two wait for each other most of the time.
-  const runtime = await nodeRuntime();
-  const single = Object.create(runtime, {
-    load: { value: (bytes, options = {}) => runtime.load(bytes, { threads: 1, ...options }) },
-  });
+  const runtime = await runtimeWithThreads(1);
   const scored = new Map();
   for (const task of tasks()) {
     if (done.has(keyOf(task)) || (only.length > 0 && !only.includes(task.criterion))) continue;
@@ -68,12 +65,12 @@ async function run(minutes, only) {
       { path: pathOf('data/train2048-images-idx3-ubyte.gz'), ...pixels, limit: images, draw: 'shuffle', seed: draw, batch: minibatch }, // prettier-ignore
       model,
     );
-    const options = { budget: { macs: share }, select: 'uniform', steps: count, data, seed: draw, verify: 'none', reconstruct: false, runtime: single }; // prettier-ignore
+    const options = { budget: { macs: share }, select: 'uniform', steps: count, data, seed: draw, verify: 'none', reconstruct: false, runtime }; // prettier-ignore
     const pruned = await prune(model, {
       ...options,
       criterion: count === 1 ? remembered(criterion, draw, scored) : criterion,
     });
-    const { accuracy } = await evaluate(pruned.model, { data: test, runtime: single });
+    const { accuracy } = await evaluate(pruned.model, { data: test, runtime });
     const { macs } = pruned.report;
     const row = { ...task, top1: accuracy.top1, macs: macs.pruned / macs.dense, seconds: (performance.now() - start) / 1000 }; // prettier-ignore
     appendFileSync(log, `${JSON.stringify(row)}\n`);

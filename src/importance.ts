@@ -1,7 +1,7 @@
 import type { Analysis } from './analyze.js';
 import { dataNeeds, type Criterion, type DataNeed, type Measured } from './criteria/criterion.js';
 import { scoreGroups, type GroupScores, type ScoreOptions } from './criteria/score.js';
-import type { MemberDrift } from './criteria/sensitivity.js';
+import { usualDrift, type MemberDrift } from './criteria/sensitivity.js';
 import type { LeadingSums, SumsMaker } from './criteria/sums.js';
 import type { DataSource } from './data/batch.js';
 import { PruneError } from './errors.js';
@@ -32,8 +32,6 @@ export interface ImportanceOptions extends Pick<
 
 /** Measured without gradients. */
 const withoutGradients = ['hessians', 'drift', 'basisLosses'] as const satisfies readonly DataNeed[];
-/** From here on users are told; data like that of training stays below 1.2. */
-const notableDrift = 1.5;
 
 /** Scores the channels of a model again and again while a plan grows. To be released. */
 export class Importance {
@@ -143,7 +141,7 @@ export class Importance {
   warnings(): string[] {
     const { data } = this.options;
     const drift = data?.isNoise || !this.drift ? undefined : typicalDrift([...this.drift.values()].flat());
-    if (drift === undefined || drift < notableDrift) return [];
+    if (drift === undefined || drift < usualDrift) return [];
     return [
       `half of the channels vary at least ${drift.toFixed(1)} times as much, or as little, on the calibration data as in training; check its preprocessing (mean, std, channel order), or give data that is more like it`,
     ];

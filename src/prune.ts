@@ -2,7 +2,7 @@ import { analyze, type Analysis } from './analyze.js';
 import { activationMemory } from './cost/activations.js';
 import { relativeTo, type CostModel, type Count } from './cost/cost.js';
 import { blockedBy, coverage } from './cost/coverage.js';
-import { resolveCriterion } from './criteria/resolve.js';
+import { resolveCriterion, type CriterionSpec } from './criteria/resolve.js';
 import { firstFeeds } from './data/feeds.js';
 import { PruneError, throwIfAborted } from './errors.js';
 import type { PruningGroup } from './groups/group.js';
@@ -43,6 +43,9 @@ type Options = PruneOptions & {
   /** By group: what removing channels costs, where it is known beforehand. */
   readonly losses?: ReadonlyMap<string, Float64Array> | undefined;
 };
+
+/** Options that say how channels are scored and chosen. */
+type Selecting = Options & { readonly criterion: CriterionSpec };
 
 /**
  * The steps of pruning, in order; the only place that sees all rooms.
@@ -122,12 +125,12 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
  * weighed against each other. The criterion `knapsack` is short for the importance and the selection of Knapsack
  * Pruning (Aflalo et al., 2020).
  */
-function withSelection(options: Options): Options {
+function withSelection(options: Options): Selecting {
   const { criterion = 'magnitude', select, budget, scope, ratios = {} } = options;
   if (criterion === 'knapsack') return { ...options, criterion: 'taylor', select: 'knapsack' };
   const isOpen = select === undefined && scope === undefined && Object.keys(ratios).length === 0;
   const isComparable = isOpen && budget !== undefined && resolveCriterion(criterion).isComparable;
-  return isComparable ? { ...options, select: 'knapsack' } : options;
+  return { ...options, criterion, ...(isComparable && { select: 'knapsack' }) };
 }
 
 /** What is kept, and for each group why it lost less than asked for. */
@@ -158,7 +161,7 @@ function checkSource(options: Options): void {
 async function choosePlan(
   analysis: Analysis,
   dense: CostModel | undefined,
-  options: Options,
+  options: Selecting,
 ): Promise<{ choice: Choice; latency?: LatencyOutcome }> {
   const { ratio, budget, plan } = options;
   const isWhole = ratio === undefined && budget === undefined && plan === undefined;
@@ -205,13 +208,12 @@ function selectWhole(cost: CostModel, budget: BudgetOption): Selection | undefin
   return { plan: { kept: new Map() }, groups: [], ratio: 0, budgets };
 }
 
-function importanceOf(analysis: Analysis, options: Options): Importance {
+function importanceOf(analysis: Analysis, options: Selecting): Importance {
   const { data, loss, aggregation, normalization, seed, signal, losses, weightSums, onProgress } = options;
-  const { criterion: spec = 'magnitude' } = options;
   const progress = (detail?: string) => (done: number, total?: number) =>
     onProgress?.({ phase: 'score', done, total: total ?? done, ...(detail !== undefined && { detail }) });
   return new Importance(analysis, {
-    criterion: resolveCriterion(spec === 'knapsack' ? 'taylor' : spec),
+    criterion: resolveCriterion(options.criterion),
     ...{ weightSums, data, loss, aggregation, normalization, seed, signal, losses },
     onGroup: progress(),
     onBatch: progress('examples'),

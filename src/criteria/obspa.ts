@@ -1,7 +1,7 @@
 import { defineCriterion, type CriterionResult } from './criterion.js';
 import { defaultMagnitude } from './magnitude.js';
 import { aggregate, normalize } from './scheme.js';
-import type { MemberDrift } from './sensitivity.js';
+import { usualDrift, type MemberDrift } from './sensitivity.js';
 
 /** A layer that contracts a group's channels, with what is known of its inputs. */
 export interface MemberHessian {
@@ -40,31 +40,16 @@ export const obspa = defineCriterion({
   normalization: 'none',
   score: (context) => {
     const { hessians, group, drift, basisLosses } = context;
-    const magnitudes = squaredShares(defaultMagnitude.score(context));
-    if (hessians.length === 0) return basisLosses ?? magnitudes;
+    const shares = squaredShares(defaultMagnitude.score(context));
+    if (hessians.length === 0) return basisLosses ?? shares;
     const losses = removalLosses(hessians, group.size);
-    if (!magnitudes) return withDrift(losses, drift);
-    const weighed = (weight: number): Float64Array => withDrift(withPrior(losses, magnitudes, weight), drift);
+    const total = losses.reduce((sum, loss) => sum + loss, 0);
+    const factors = driftFactors(drift, group.size);
+    const weighed = (weight: number): Float64Array =>
+      losses.map((loss, c) => (loss + weight * total * (shares?.[c] ?? 0)) * factors[c]!);
     return inOrderOf(weighed(prior.order), weighed(prior.cost));
   },
 });
-
-/** Recorded variances within this factor are as the data has them: samples differ, and records are running averages. */
-const usualDrift = 1.5;
-
-function withDrift(losses: Float64Array, drift: readonly MemberDrift[]): Float64Array {
-  if (drift.length === 0) return losses;
-  const factors = new Float64Array(losses.length);
-  for (const { recorded, measured } of drift) {
-    // Channels that are dead in training too stay as they are.
-    const least = (1e-3 * recorded.reduce((a, b) => a + b, 0)) / recorded.length;
-    for (let channel = 0; channel < losses.length; channel++) {
-      const ratio = least > 0 ? (recorded[channel]! + least) / (measured[channel]! + least) : 1;
-      factors[channel]! += Math.max(1, ratio / usualDrift) / drift.length;
-    }
-  }
-  return losses.map((loss, channel) => loss * factors[channel]!);
-}
 
 /**
  * How much magnitudes count beside the losses measured: they come to this share of them. More in the order in which
@@ -72,9 +57,19 @@ function withDrift(losses: Float64Array, drift: readonly MemberDrift[]): Float64
  */
 const prior = { order: 0.1, cost: 0.01 };
 
-function withPrior(losses: Float64Array, shares: Float64Array, weight: number): Float64Array {
-  const total = losses.reduce((sum, loss) => sum + loss, 0);
-  return losses.map((loss, channel) => loss + weight * total * shares[channel]!);
+/** By how much channels count more than the data says, on average over those that recorded them. */
+function driftFactors(drift: readonly MemberDrift[], size: number): Float64Array {
+  if (drift.length === 0) return new Float64Array(size).fill(1);
+  const factors = new Float64Array(size);
+  for (const { recorded, measured } of drift) {
+    // Channels that are dead in training too stay as they are.
+    const least = (1e-3 * recorded.reduce((a, b) => a + b, 0)) / recorded.length;
+    for (let channel = 0; channel < size; channel++) {
+      const ratio = least > 0 ? (recorded[channel]! + least) / (measured[channel]! + least) : 1;
+      factors[channel]! += Math.max(1, ratio / usualDrift) / drift.length;
+    }
+  }
+  return factors;
 }
 
 /** The costs, from the least, given to channels in the order of their ranks. */

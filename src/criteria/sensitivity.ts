@@ -42,6 +42,12 @@ export interface MemberDrift {
   readonly measured: Float64Array;
 }
 
+/**
+ * Recorded variances within this factor are as the data has them: samples differ, and records are running averages. Data
+ * like that of training stays below 1.2 in half of the channels.
+ */
+export const usualDrift = 1.5;
+
 /** The sensitivities of members with one of the roles; of all members if none has one. */
 export function withRoles<T extends { readonly role: Role }>(
   members: readonly T[],

@@ -1,15 +1,13 @@
 import { occurrencesOf } from '../criteria/positions.js';
 import type { DataSource } from '../data/batch.js';
-import { throwIfAborted } from '../errors.js';
 import type { Grouping, Member, PruningGroup } from '../groups/group.js';
-import { encodeModel } from '../onnx/codec.js';
 import { dataTypeToNumber } from '../onnx/data-type.js';
 import { opsetOf } from '../onnx/domain.js';
 import type { Attribute, Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { integerTensor } from '../onnx/values.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { feedsOf } from '../runtime/tensors.js';
+import { denseValues } from './dense-values.js';
 import { untieParameters } from './untied.js';
 
 export interface MomentOptions {
@@ -56,29 +54,23 @@ export interface Moments {
 /**
  * Mean and variance of every read at each position of its axis, over examples and all other axes. onnxruntime takes the
  * moments of each batch, centred on that batch; here they are merged (Chan et al., 1979), so nothing cancels.
- * @throws PruneError `runtime`, `aborted`.
+ * @throws PruneError `invalid-data` without examples, `runtime`, `aborted`.
  */
 export async function channelMoments(
   grouping: Grouping,
   reads: readonly ChannelRead[],
   { runtime, data, signal, onBatch }: MomentOptions,
 ): Promise<Map<ChannelRead, Moments>> {
-  const running = new Map<string, RunningMoments>();
-  for (const read of reads) running.set(keyOf(read), new RunningMoments());
   if (reads.length === 0) return new Map();
-  const session = await runtime.load(encodeModel(momentsModel(grouping, reads)));
+  const running = new Map(reads.map((read) => [keyOf(read), new RunningMoments()]));
+  const model = momentsModel(grouping, reads);
+  const names = [...running.keys()].flatMap((key) => [`${key}/mean`, `${key}/variance`]);
   let examples = 0;
-  try {
-    for await (const batch of data) {
-      throwIfAborted(signal);
-      const found = await session.run(feedsOf(runtime, batch.inputs));
-      for (const [key, moments] of running)
-        moments.merge(found[`${key}/mean`]!.data as Float32Array, found[`${key}/variance`]!.data as Float32Array, batch.valid); // prettier-ignore
-      examples += batch.valid;
-      onBatch?.(examples);
-    }
-  } finally {
-    await session.release();
+  for await (const { found, valid } of denseValues(model, names, { data, runtime, signal })) {
+    for (const [key, moments] of running)
+      moments.merge(found[`${key}/mean`]!.data as Float32Array, found[`${key}/variance`]!.data as Float32Array, valid); // prettier-ignore
+    examples += valid;
+    onBatch?.(examples);
   }
   const results = new Map([...running].map(([key, moments]) => [key, moments.result()]));
   return new Map(reads.map((read) => [read, results.get(keyOf(read))!]));
@@ -86,14 +78,13 @@ export async function channelMoments(
 
 const keyOf = ({ value, axis }: ChannelRead): string => `moments/${axis}/${value}`;
 
-/** The model with the moments of the values as its only outputs. */
+/** The model with nodes for the moments of the values. */
 function momentsModel(grouping: Grouping, reads: readonly ChannelRead[]): Model {
   // The grouping may hold other weights than the model.
   const { model, tensors } = untieParameters(grouping, grouping.groups);
   const { graph } = model;
   const nodes: Node[] = [];
   const axesTensors: Tensor[] = [];
-  const outputs: string[] = [];
   const opset = opsetOf(model);
   const add = (
     opType: string,
@@ -127,7 +118,8 @@ function momentsModel(grouping: Grouping, reads: readonly ChannelRead[]): Model 
     const kept = mean(value, others, `${name}/centre`, 1);
     const centred = add('Sub', [value, kept], `${name}/centred`);
     const squares = add('Mul', [centred, centred], `${name}/squares`);
-    outputs.push(mean(value, others, `${name}/mean`, 0), mean(squares, others, `${name}/variance`, 0));
+    mean(value, others, `${name}/mean`, 0);
+    mean(squares, others, `${name}/variance`, 0);
   }
   const initializers = graph.initializers.map((tensor) => tensors.get(tensor.name) ?? tensor);
   return {
@@ -136,7 +128,6 @@ function momentsModel(grouping: Grouping, reads: readonly ChannelRead[]): Model 
       ...graph,
       nodes: [...graph.nodes, ...nodes],
       initializers: [...initializers, ...axesTensors],
-      outputs: outputs.map((name) => ({ name, docString: '', type: undefined })),
     },
   };
 }

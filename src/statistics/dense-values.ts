@@ -12,8 +12,9 @@ export interface DenseValues {
   readonly found: Readonly<Record<string, RuntimeTensor>>;
   /** Number of the batch, from 0. */
   readonly batch: number;
-  /** Examples of this batch. */
+  /** Examples of this batch, and how many of them count. */
   readonly size: number;
+  readonly valid: number;
 }
 
 /**
@@ -39,10 +40,10 @@ export async function* denseValues(
   );
   let batch = 0;
   try {
-    for await (const { inputs, size } of data) {
+    for await (const { inputs, size, valid } of data) {
       throwIfAborted(signal);
       const feeds = feedsOf(runtime, inputs);
-      yield { found: { ...feeds, ...(await session.run(feeds)) }, batch: batch++, size };
+      yield { found: { ...feeds, ...(await session.run(feeds)) }, batch: batch++, size, valid };
     }
   } finally {
     await session.release();

@@ -11,7 +11,7 @@ import { prunePipeline } from '../../src/prune.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
-import { graph, model, node } from '../onnx/build.js';
+import { graph, model, node, randomTensor as random, withInput } from '../onnx/build.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -21,21 +21,8 @@ beforeAll(async () => {
 const ints = (...values: number[]): AttributeValue => ({ type: 'ints', value: values.map(BigInt) });
 const int = (value: number): AttributeValue => ({ type: 'int', value: BigInt(value) });
 
-function random(name: string, dims: readonly number[]): Tensor {
-  const next = randomGenerator(name);
-  const count = dims.reduce((a, b) => a * b, 1);
-  return floatTensor(
-    name,
-    Float32Array.from({ length: count }, () => next() - 0.4),
-    dims,
-  );
-}
-
 function build(nodes: readonly Node[], tensors: readonly Tensor[], dims: readonly number[]): Model {
-  const made = model(graph(nodes, ['x'], ['y'], tensors));
-  const shape = ['n', ...dims].map((value) => ({ value, denotation: '' }));
-  const input = { name: 'x', docString: '', type: { kind: 'tensor', dtype: 'float32', shape, denotation: '' } } as const; // prettier-ignore
-  return { ...made, graph: { ...made.graph, inputs: [input] } };
+  return withInput(model(graph(nodes, ['x'], ['y'], tensors)), ['n', ...dims]);
 }
 
 function data(dense: Model, dims: readonly number[], seed: string) {

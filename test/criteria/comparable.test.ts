@@ -3,14 +3,13 @@ import { dataFromArrays } from '../../src/data/batches.js';
 import { modelInputs } from '../../src/data/inputs.js';
 import { evaluate } from '../../src/evaluate/evaluate.js';
 import type { Model } from '../../src/onnx/model.js';
-import type { Tensor } from '../../src/onnx/tensor.js';
 import { floatsOf, floatTensor } from '../../src/onnx/values.js';
 import type { PruneOptions } from '../../src/options.js';
 import { prunePipeline } from '../../src/prune.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
-import { graph, model, node } from '../onnx/build.js';
+import { graph, model, node, randomTensor as random, withInput } from '../onnx/build.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -18,16 +17,6 @@ beforeAll(async () => {
 });
 
 const image = [8, 6, 6];
-
-function random(name: string, dims: readonly number[]): Tensor {
-  const next = randomGenerator(name);
-  const count = dims.reduce((a, b) => a * b, 1);
-  return floatTensor(
-    name,
-    Float32Array.from({ length: count }, () => next() - 0.4),
-    dims,
-  );
-}
 
 /** Two branches with 16 channels: those of the first are four that are repeated, those of the second all differ. */
 function dense(): Model {
@@ -45,10 +34,7 @@ function dense(): Model {
     random('c', [12, 16, 1, 1]),
     random('d', [12, 16, 1, 1]),
   ];
-  const made = model(graph(nodes, ['x'], ['y', 'z'], tensors));
-  const shape = ['n', ...image].map((value) => ({ value, denotation: '' }));
-  const input = { name: 'x', docString: '', type: { kind: 'tensor', dtype: 'float32', shape, denotation: '' } } as const; // prettier-ignore
-  return { ...made, graph: { ...made.graph, inputs: [input] } };
+  return withInput(model(graph(nodes, ['x'], ['y', 'z'], tensors)), ['n', ...image]);
 }
 
 function data(of: Model, seed: string) {

@@ -1,5 +1,7 @@
 import type { Attribute, AttributeValue, Graph, Model, Node } from '../../src/onnx/model.js';
 import type { Tensor } from '../../src/onnx/tensor.js';
+import { floatTensor } from '../../src/onnx/values.js';
+import { randomGenerator } from '../../src/random/random.js';
 
 /** Small models for tests, written by hand. */
 export function node(
@@ -54,4 +56,22 @@ export function model(main: Graph, opset = 17, more: Partial<Model> = {}): Model
     trainingInfo: [],
     ...more,
   };
+}
+
+/** Uniform from `-below` to `1 - below`, times `scale`; the same for the same name. */
+export function randomTensor(name: string, dims: readonly number[], below = 0.4, scale = 1): Tensor {
+  const next = randomGenerator(name);
+  const count = dims.reduce((a, b) => a * b, 1);
+  return floatTensor(
+    name,
+    Float32Array.from({ length: count }, () => scale * (next() - below)),
+    dims,
+  );
+}
+
+/** The same with one float32 input `x`; dims may be symbolic. */
+export function withInput(made: Model, dims: readonly (number | string)[]): Model {
+  const shape = dims.map((value) => ({ value, denotation: '' }));
+  const type = { kind: 'tensor', dtype: 'float32', shape, denotation: '' } as const;
+  return { ...made, graph: { ...made.graph, inputs: [{ name: 'x', docString: '', type }] } };
 }

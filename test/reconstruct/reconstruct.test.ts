@@ -9,7 +9,7 @@ import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { evaluate } from '../../src/evaluate/evaluate.js';
-import { graph, model, node } from '../onnx/build.js';
+import { graph, model, node, randomTensor, withInput } from '../onnx/build.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -20,15 +20,8 @@ const ints = (...values: number[]): AttributeValue => ({ type: 'ints', value: va
 const int = (value: number): AttributeValue => ({ type: 'int', value: BigInt(value) });
 const float = (value: number): AttributeValue => ({ type: 'float', value });
 
-function random(name: string, dims: readonly number[], scale = 1): Tensor {
-  const next = randomGenerator(name);
-  const count = dims.reduce((a, b) => a * b, 1);
-  return floatTensor(
-    name,
-    Float32Array.from({ length: count }, () => scale * (next() - 0.3)),
-    dims,
-  );
-}
+const random = (name: string, dims: readonly number[], scale?: number): Tensor =>
+  randomTensor(name, dims, 0.3, scale);
 
 /**
  * Eight channels of which the last four say nothing new: three are small multiples of the first ones, one is constant.
@@ -200,9 +193,7 @@ it('gives the same weights again', async () => {
 });
 
 function typed(made: Model): Model {
-  const shape = ['n', 3, 7, 7].map((value) => ({ value, denotation: '' }));
-  const input = { name: 'x', docString: '', type: { kind: 'tensor', dtype: 'float32', shape, denotation: '' } } as const; // prettier-ignore
-  return { ...made, graph: { ...made.graph, inputs: [input] } };
+  return withInput(made, ['n', 3, 7, 7]);
 }
 
 function images(dense: Model, count: number, seed: string) {

@@ -10,7 +10,7 @@ import { prunePipeline } from '../../src/prune.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
-import { graph, model, node } from '../onnx/build.js';
+import { graph, model, node, withInput } from '../onnx/build.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -69,10 +69,7 @@ function redundant({ opType, direction }: Case): Model {
     floatTensor('v', values('v', directions * states * 5), [directions * states, 5]),
     floatTensor('d', values('d', 5)),
   ];
-  const made = model(graph(nodes, ['x'], ['y'], tensors));
-  const shape = [steps, batch, 3].map((value) => ({ value, denotation: '' }));
-  const type = { kind: 'tensor', dtype: 'float32', shape, denotation: '' } as const;
-  return { ...made, graph: { ...made.graph, inputs: [{ name: 'x', docString: '', type }] } };
+  return withInput(model(graph(nodes, ['x'], ['y'], tensors)), [steps, batch, 3]);
 }
 
 /** Sequences come in batches of their own: the first axis is that of steps. */

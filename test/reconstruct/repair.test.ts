@@ -9,7 +9,7 @@ import { prunePipeline } from '../../src/prune.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
-import { graph, model, node } from '../onnx/build.js';
+import { graph, model, node, randomTensor, withInput } from '../onnx/build.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -20,11 +20,7 @@ const images = 24;
 const pixels = 36;
 const channels = 8;
 
-function random(name: string, dims: readonly number[]): Tensor {
-  const next = randomGenerator(name);
-  const count = dims.reduce((a, b) => a * b, 1);
-  return floatTensor(name, Float32Array.from({ length: count }, () => next() - 0.3), dims); // prettier-ignore
-}
+const random = (name: string, dims: readonly number[]): Tensor => randomTensor(name, dims, 0.3);
 
 const normalization = node('BatchNormalization', ['q', 'gamma', 'beta', 'mean', 'variance'], ['y']);
 const variance = floatTensor('variance', [0.5, 1.5, 2.5, 3.5, 4.5]);
@@ -45,10 +41,12 @@ function build(nodes: readonly Node[], tensors: readonly Tensor[]): Model {
     random('b', [channels]),
     random('v', [5, channels, 1, 1]),
   ];
-  const made = model(graph([...start, ...nodes], ['x'], ['y'], [...weights, ...tensors]));
-  const shape = ['n', 3, 6, 6].map((value) => ({ value, denotation: '' }));
-  const type = { kind: 'tensor', dtype: 'float32', shape, denotation: '' } as const;
-  return { ...made, graph: { ...made.graph, inputs: [{ name: 'x', docString: '', type }] } };
+  return withInput(model(graph([...start, ...nodes], ['x'], ['y'], [...weights, ...tensors])), [
+    'n',
+    3,
+    6,
+    6,
+  ]);
 }
 
 function input(): Float32Array<ArrayBuffer> {

@@ -12,7 +12,7 @@ import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { measureDrift, typicalDrift } from '../../src/statistics/drift.js';
-import { graph, model, node } from '../onnx/build.js';
+import { graph, model, node, withInput } from '../onnx/build.js';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -42,10 +42,7 @@ function dense(recorded: readonly number[]): Model {
     floatTensor('variance', recorded),
     floatTensor('v', reader, [6, channels, 1, 1]),
   ];
-  const made = model(graph(nodes, ['x'], ['y'], tensors));
-  const shape = ['n', channels, side, side].map((value) => ({ value, denotation: '' }));
-  const input = { name: 'x', docString: '', type: { kind: 'tensor', dtype: 'float32', shape, denotation: '' } } as const; // prettier-ignore
-  return { ...made, graph: { ...made.graph, inputs: [input] } };
+  return withInput(model(graph(nodes, ['x'], ['y'], tensors)), ['n', channels, side, side]);
 }
 
 const planeSize = side * side;
