@@ -103,7 +103,7 @@ const pairs = [
     'yolov8n_like',
     'shufflenet_v2_x1_0',
     'densenet121',
-    'bilstm_gru',
+    'convnext_tiny',
     'diffusion_unet',
     'efficientnet_b0',
     'fasterrcnn_resnet50_fpn',
