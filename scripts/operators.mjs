@@ -12,7 +12,8 @@ const samples = JSON.parse(readFileSync(new URL('operator-samples.json', import.
 const families = {
   elementwise: ['One element at a time', 'one operation an element'],
   contraction: ['Sums of products', ''],
-  attention: ['Attention', 'multiplies each element once'],
+  attention: ['Attention', ''],
+  rotary: ['Rotary embeddings', 'multiplies each element once'],
   recurrent: ['Recurrent', ''],
   normalization: ['Normalisation', 'a few operations an element'],
   pooling: ['Pooling', 'adds and compares'],
@@ -21,6 +22,7 @@ const families = {
   indexing: ['Indexing', 'copies'],
   quantization: ['Quantization', 'rounds'],
   constant: ['Constants and sizes', 'makes values of a shape'],
+  fusedContraction: ["onnxruntime's own sums of products", ''],
   fused: ["onnxruntime's own ops", 'a few operations an element'],
   opaque: ['Blocked', 'its cost stays as it is'],
 };
@@ -47,6 +49,8 @@ const noGradient = {
   indexing: 'rare in trained models',
   quantization: 'rounding is flat; take gradients of the float model',
   constant: 'flat',
+  rotary: 'fused; take gradients of the model before fusion',
+  fusedContraction: 'fused or quantized; take gradients of the float model before fusion',
   fused: 'fused or quantized; take gradients of the float model before fusion',
   opaque: 'nothing is pruned through it',
 };
@@ -75,24 +79,29 @@ function contextOf(op, sample) {
   };
 }
 
-function axesCell(op, rule, { NoRelation, inputNames }) {
+/** What a rule states of the sample; the reason where it can't. */
+function relationOf(op, rule, { NoRelation, inputNames }) {
   const image = [1, 8, 5, 5];
   const names = inputNames(op) ?? ['x'];
   const inputs = (names[0].endsWith('…') ? ['a', 'b'] : names).map(() => image);
   try {
     const context = contextOf(op, samples[op] ?? { inputs, outputs: [image] });
     const result = typeof rule === 'function' ? rule(context) : rule;
-    const { notation, why } = typeof result === 'string' ? { notation: result } : result;
-    return `\`${notation.trim()}\`${why && notation.includes('#') ? ` · ${why}` : ''}`;
+    return typeof result === 'string' ? { notation: result } : result;
   } catch (error) {
-    if (error instanceof NoRelation) return `blocked: ${error.message}`;
+    if (error instanceof NoRelation) return { notation: '', why: error.message };
     throw error;
   }
 }
 
+function axesCell({ notation, why }) {
+  if (notation === '') return `blocked: ${why}`;
+  return `\`${notation.trim()}\`${why && notation.includes('#') ? ` · ${why}` : ''}`;
+}
+
 /** The whole page. `rules` come from src/ in the test and from dist/ here. */
 export function operatorsPage(rules) {
-  const { axes, costs, gradients, flat } = rules;
+  const { axes, gradients, flat } = rules;
   const lines = [
     '# Operators',
     '',
@@ -110,28 +119,26 @@ export function operatorsPage(rules) {
     const [title, idle] = families[family] ?? [family, 'none are counted'];
     lines.push('', `## ${title}`, '', '| op | axes | cost | gradient |', '|---|---|---|---|');
     for (const op of Object.keys(table).sort()) {
-      const cost = costs.has(op) ? 'counted' : `none: ${idle}`;
+      const relation = relationOf(op, table[op], rules);
+      const isCounted = relation.contraction || relation.multiplies;
+      const cost = isCounted ? 'counted' : `none: ${idle || 'nothing is known of its axes'}`;
       const gradient =
         op in flat ? 'flat' : gradients.has(op) ? 'yes' : `none: ${noGradient[op] ?? noGradient[family]}`;
-      lines.push(
-        `| ${op} | ${axesCell(op, table[op], rules).replaceAll('|', '\\|')} | ${cost} | ${gradient} |`,
-      );
+      lines.push(`| ${op} | ${axesCell(relation).replaceAll('|', '\\|')} | ${cost} | ${gradient} |`);
     }
   }
   return `${lines.join('\n')}\n`;
 }
 
 if (argv[1] && realpathSync(argv[1]) === fileURLToPath(import.meta.url)) {
-  const [axes, rule, costs, gradients, names] = await Promise.all([
+  const [axes, rule, gradients, names] = await Promise.all([
     import('../dist/axes/rules/index.js'),
     import('../dist/axes/rule.js'),
-    import('../dist/cost/rules/index.js'),
     import('../dist/gradients/rules/index.js'),
     import('../dist/onnx/op-inputs.js'),
   ]);
   const page = operatorsPage({
     axes: axes.axisRuleFamilies,
-    costs: costs.costRules,
     gradients: gradients.gradientRules,
     flat: gradients.gradientRuleFamilies.constant,
     NoRelation: rule.NoRelation,

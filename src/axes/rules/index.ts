@@ -4,6 +4,7 @@ import { attention } from './attention.js';
 import { constant } from './constant.js';
 import { contraction } from './contraction.js';
 import { elementwise } from './elementwise.js';
+import { fusedContraction } from './fused-contraction.js';
 import { fused } from './fused.js';
 import { indexing } from './indexing.js';
 import { movement } from './movement.js';
@@ -13,6 +14,7 @@ import { pooling } from './pooling.js';
 import { quantization } from './quantization.js';
 import { recurrent } from './recurrent.js';
 import { reduction } from './reduction.js';
+import { rotary } from './rotary.js';
 
 export const axisRuleFamilies: Readonly<Record<string, AxisRules>> = {
   elementwise,
@@ -26,9 +28,16 @@ export const axisRuleFamilies: Readonly<Record<string, AxisRules>> = {
   quantization,
   constant,
   attention,
+  rotary,
+  fusedContraction,
   fused,
   opaque,
 };
 
 /** All rules, by op type (`domain::Op` outside the default domain). */
 export const axisRules: ReadonlyMap<string, AxisRule> = mergeFamilies('axis', axisRuleFamilies);
+
+/** The ops with multiply-adds, also where nothing can be stated of a node. */
+export const multiplyingOps: ReadonlySet<string> = new Set(
+  [contraction, recurrent, attention, fusedContraction].flatMap((family) => Object.keys(family)),
+);
