@@ -12,8 +12,7 @@ const samples = JSON.parse(readFileSync(new URL('operator-samples.json', import.
 const families = {
   elementwise: ['One element at a time', 'one operation an element'],
   contraction: ['Sums of products', ''],
-  attention: ['Attention', ''],
-  rotary: ['Rotary embeddings', 'multiplies each element once'],
+  attention: ['Attention', 'multiplies each element once'],
   recurrent: ['Recurrent', ''],
   normalization: ['Normalisation', 'a few operations an element'],
   pooling: ['Pooling', 'adds and compares'],
@@ -22,10 +21,12 @@ const families = {
   indexing: ['Indexing', 'copies'],
   quantization: ['Quantization', 'rounds'],
   constant: ['Constants and sizes', 'makes values of a shape'],
-  fusedContraction: ["onnxruntime's own sums of products", ''],
   fused: ["onnxruntime's own ops", 'a few operations an element'],
   opaque: ['Blocked', 'its cost stays as it is'],
 };
+
+/** Why an op's multiply-adds aren't counted, where its family doesn't tell. */
+const noCost = { 'com.microsoft::QAttention': 'nothing is known of its axes' };
 
 /** Why an op has no gradient, by op or else by family. */
 const noGradient = {
@@ -49,8 +50,6 @@ const noGradient = {
   indexing: 'rare in trained models',
   quantization: 'rounding is flat; take gradients of the float model',
   constant: 'flat',
-  rotary: 'fused; take gradients of the model before fusion',
-  fusedContraction: 'fused or quantized; take gradients of the float model before fusion',
   fused: 'fused or quantized; take gradients of the float model before fusion',
   opaque: 'nothing is pruned through it',
 };
@@ -82,7 +81,8 @@ function contextOf(op, sample) {
 /** What a rule states of the sample; the reason where it can't. */
 function relationOf(op, rule, { NoRelation, inputNames }) {
   const image = [1, 8, 5, 5];
-  const names = inputNames(op) ?? ['x'];
+  const formal = inputNames(op);
+  const names = formal?.length ? formal : ['x'];
   const inputs = (names[0].endsWith('…') ? ['a', 'b'] : names).map(() => image);
   try {
     const context = contextOf(op, samples[op] ?? { inputs, outputs: [image] });
@@ -121,7 +121,7 @@ export function operatorsPage(rules) {
     for (const op of Object.keys(table).sort()) {
       const relation = relationOf(op, table[op], rules);
       const isCounted = relation.contraction || relation.multiplies;
-      const cost = isCounted ? 'counted' : `none: ${idle || 'nothing is known of its axes'}`;
+      const cost = isCounted ? 'counted' : `none: ${noCost[op] ?? idle}`;
       const gradient =
         op in flat ? 'flat' : gradients.has(op) ? 'yes' : `none: ${noGradient[op] ?? noGradient[family]}`;
       lines.push(`| ${op} | ${axesCell(relation).replaceAll('|', '\\|')} | ${cost} | ${gradient} |`);
@@ -135,14 +135,14 @@ if (argv[1] && realpathSync(argv[1]) === fileURLToPath(import.meta.url)) {
     import('../dist/axes/rules/index.js'),
     import('../dist/axes/rule.js'),
     import('../dist/gradients/rules/index.js'),
-    import('../dist/onnx/op-inputs.js'),
+    import('../dist/ops/index.js'),
   ]);
   const page = operatorsPage({
     axes: axes.axisRuleFamilies,
     gradients: gradients.gradientRules,
     flat: gradients.gradientRuleFamilies.constant,
     NoRelation: rule.NoRelation,
-    inputNames: names.formalInputs,
+    inputNames: (op) => names.ops.get(op)?.inputs,
   });
   const target = fileURLToPath(new URL('../docs/operators.md', import.meta.url));
   writeFileSync(target, page);

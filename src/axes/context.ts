@@ -1,7 +1,7 @@
-import type { ConstantSource } from '../onnx/constants.js';
+import type { ConstantSource } from '../ops/constants.js';
 import { opsetOf } from '../onnx/domain.js';
 import type { Model, Node } from '../onnx/model.js';
-import { parameterOf } from '../onnx/schema.js';
+import { parameterOf } from '../ops/parameters.js';
 import { NoRelation, type OpContext } from './rule.js';
 
 /** What is known of values before their axes are. */

@@ -6,7 +6,7 @@ import { sum, type Axis, type Blocker } from './axis.js';
 import { opContext, type ValueFacts } from './context.js';
 import { parseNotation, type Notation } from './notation.js';
 import { findPermutations, type Permutation } from './permutation.js';
-import { findConstants, type ConstantSource } from '../onnx/constants.js';
+import { findConstants, type ConstantSource } from '../ops/constants.js';
 import { RelationError, type StatedRelation } from './relation.js';
 import { rolesOf, type ParameterRead, type RoleUse } from './roles.js';
 import { NoRelation, type AxisRule } from './rule.js';

@@ -1,9 +1,9 @@
 import type { Axis, Factor } from '../axes/axis.js';
 import type { ParameterUse } from '../axes/couple.js';
 import { multipliedInputs } from '../axes/products.js';
-import { multiplyingOps } from '../axes/rules/index.js';
 import type { Grouping } from '../groups/group.js';
 import { bitsOf, isWeightType } from '../onnx/data-type.js';
+import { has } from '../ops/index.js';
 import type { Monomial } from './polynomial.js';
 import { ExtentTable, TermTable } from './terms.js';
 
@@ -116,8 +116,7 @@ function unpricedNodes({ analysis }: Grouping): number[] {
   const unpriced: number[] = [];
   analysis.model.graph.nodes.forEach((node, index) => {
     const products = analysis.relations[index]?.products;
-    const name = node.domain ? `${node.domain}::${node.opType}` : node.opType;
-    if (products ? products.flat().some(({ size }) => Number.isNaN(size)) : multiplyingOps.has(name))
+    if (products ? products.flat().some(({ size }) => Number.isNaN(size)) : has(node, 'contracts'))
       unpriced.push(index);
   });
   return unpriced;

@@ -27,17 +27,10 @@ export const axisRuleFamilies: Readonly<Record<string, AxisRules>> = {
   recurrent,
   quantization,
   constant,
-  attention,
-  rotary,
-  fusedContraction,
-  fused,
+  attention: { ...attention, ...rotary },
+  fused: { ...fused, ...fusedContraction },
   opaque,
 };
 
 /** All rules, by op type (`domain::Op` outside the default domain). */
 export const axisRules: ReadonlyMap<string, AxisRule> = mergeFamilies('axis', axisRuleFamilies);
-
-/** The ops with multiply-adds, also where nothing can be stated of a node. */
-export const multiplyingOps: ReadonlySet<string> = new Set(
-  [contraction, recurrent, attention, fusedContraction].flatMap((family) => Object.keys(family)),
-);
