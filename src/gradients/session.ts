@@ -5,7 +5,7 @@ import { encodeModel } from '../onnx/codec.js';
 import { opsetOf } from '../onnx/domain.js';
 import { tensorInfo } from '../onnx/graph-model.js';
 import type { Model } from '../onnx/model.js';
-import { parameterOf } from '../onnx/schema.js';
+import { parameterOf } from '../ops/parameters.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import type { Provider, Runtime } from '../runtime/runtime.js';
 import { feedsOf } from '../runtime/tensors.js';
