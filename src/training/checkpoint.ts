@@ -135,7 +135,7 @@ function damaged(why: string, cause?: unknown): PruneError {
 }
 
 async function digest(bytes: Uint8Array): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
 }
 
 /** The SHA-256 of some parts one after the other, in hexadecimal: what tells one training from another. */

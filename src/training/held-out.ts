@@ -37,7 +37,7 @@ export class HeldOut {
   /** The mean loss; not a number if it is infinite anywhere. */
   async loss(values: Values): Promise<number> {
     const { data, teacher, signal } = this.options;
-    const tensors = [...values].map(([name, own]) => floatTensor(name, own, this.dims.get(name)!));
+    const tensors = [...values].map(([name, own]) => floatTensor(name, own, this.dims.get(name)));
     await this.runner.replaceWeights(new Map(tensors.map((tensor) => [tensor.name, tensor])));
     let sum = 0;
     let count = 0;

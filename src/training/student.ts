@@ -73,6 +73,8 @@ class Preparation {
   private readonly names: FreshNames;
   private readonly roles = new Map<number, Set<Role>>();
   private readonly normNodes = new Set<number>();
+  /** Nodes that compute with constants alone. */
+  private readonly expressions = new Set<number>();
   private readonly inputs: string[][];
   private readonly added = new Map<string, Tensor>();
   private readonly trainable = new Map<string, Trainable>();
@@ -85,12 +87,43 @@ class Preparation {
     this.model = axes.model;
     this.names = new FreshNames(this.model.graph);
     this.inputs = this.model.graph.nodes.map(({ inputs }) => [...inputs]);
-    for (const { node, role, parameter } of axes.roles) {
+    const behind = this.parametersBehind();
+    for (const { node, input, role } of axes.roles) {
       if (role === 'normalize' || role === 'mean') this.normNodes.add(node);
-      if (parameter === undefined) continue;
-      const own = this.roles.get(parameter) ?? new Set<Role>();
-      this.roles.set(parameter, own.add(role));
+      for (const use of behind(node, input)) {
+        const own = this.roles.get(use) ?? new Set<Role>();
+        this.roles.set(use, own.add(role));
+      }
     }
+  }
+
+  /** The uses of constants that an input is computed from, where it is computed from nothing else. */
+  private parametersBehind(): (node: number, input: number) => Iterable<number> {
+    const usesOf = new Map<number, number[]>();
+    this.axes.parameters.forEach(({ node }, index) => {
+      const own = usesOf.get(node) ?? [];
+      usesOf.set(node, [...own, index]);
+    });
+    const computed = new Map<string, ReadonlySet<number>>();
+    const directly = (node: number, input: number): number | undefined =>
+      usesOf.get(node)?.find((index) => this.axes.parameters[index]!.input === input);
+    this.model.graph.nodes.forEach(({ inputs, outputs }, node) => {
+      const found = new Set<number>();
+      const isConstant = inputs.every((name, input) => {
+        const use = directly(node, input);
+        if (use !== undefined) found.add(use);
+        for (const index of computed.get(name) ?? []) found.add(index);
+        return name === '' || use !== undefined || computed.has(name);
+      });
+      if (!isConstant || found.size === 0) return;
+      this.expressions.add(node);
+      for (const name of outputs) if (name) computed.set(name, found);
+    });
+    return (node, input) => {
+      const use = directly(node, input);
+      const { inputs } = this.model.graph.nodes[node]!;
+      return use === undefined ? (computed.get(inputs[input] ?? '') ?? []) : [use];
+    };
   }
 
   run(): Student {
@@ -120,15 +153,17 @@ class Preparation {
   }
 
   /** Whether a constant is a parameter that has a gradient; notes the reason where a weight isn't. */
-  private accepts({ source: { name, tensor } }: ParameterUse, roles: readonly Role[]): boolean {
+  private accepts({ source }: ParameterUse, roles: readonly Role[]): boolean {
+    const { name, tensor, kind } = source;
     if (!roles.some((role) => trained.includes(role)) || elementCount(tensor.dims) < 2) return false;
-    if (tensor.dtype !== 'float32') {
-      if (elementCount(tensor.dims) > 1) this.frozen.set(name, `it is of type ${tensor.dtype}; only float32 weights are trained`); // prettier-ignore
-      return false;
-    }
-    if (floatsOf(tensor).every((value) => Math.abs(value) < largestWeight)) return true;
-    this.frozen.set(name, `it has values beyond ${largestWeight}, as masks have`);
-    return false;
+    // Shapes and indices are no weights, whatever computes with them.
+    if (tensor.dtype === 'int64' || tensor.dtype === 'int32') return false;
+    const why =
+      tensor.dtype !== 'float32'
+        ? `it is of type ${tensor.dtype}; only float32 weights are trained`
+        : reasonAgainst(floatsOf(tensor), kind);
+    if (why !== undefined) this.frozen.set(name, why);
+    return why === undefined;
   }
 
   private kindOf({ node, source }: ParameterUse, roles: readonly Role[]): Trainable['kind'] {
@@ -154,7 +189,8 @@ class Preparation {
   private own(use: ParameterUse, taken: Map<string, ParameterUse>): string {
     const { node, input, source } = use;
     const first = taken.get(source.name);
-    const isAlone = !first || source.tied;
+    // What computes weights from weights is no layer.
+    const isAlone = !first || source.tied || this.expressions.has(node);
     const name = isAlone ? source.name : this.names.take(`${source.name}/${node}`);
     if (!first) taken.set(source.name, use);
     this.inputs[node]![input] = name;
@@ -186,6 +222,19 @@ class Preparation {
       return [{ running: [mean, variance], batch, node }];
     });
   }
+}
+
+/** Why a constant that is read like a parameter is none. */
+function reasonAgainst(values: ArrayLike<number>, kind: 'initializer' | 'constant'): string | undefined {
+  let isEven = true;
+  for (let i = 0; i < values.length; i++) {
+    if (!(Math.abs(values[i]!) < largestWeight))
+      return `it has values beyond ${largestWeight}, as masks have`;
+    if (values[i] !== values[0]) isEven = false;
+  }
+  return kind === 'constant' && isEven
+    ? 'it is a Constant of equal elements, part of the program'
+    : undefined;
 }
 
 function withBatchStatistics(model: Model, statistics: readonly BatchStatistics[]): Model {

@@ -12,7 +12,7 @@ import { HeldOut } from './held-out.js';
 import { DivergedError, TrainingLoop } from './loop.js';
 import type { InnerValue } from './inner.js';
 import { teacherKey, type WeightedLoss } from './losses/loss.js';
-import { resolveLosses } from './losses/resolve.js';
+import { readsBlocks, resolveLosses, type DistilLossSpec } from './losses/resolve.js';
 import { StatisticsCollector, type ValueStatistics } from './losses/statistics.js';
 import { sumLosses } from './losses/sum.js';
 import { resolveOptimizer } from './optimizers/resolve.js';
@@ -168,12 +168,12 @@ const sampled = 512;
 /** Resolves losses; where they have to know the dense model's values it is run over some held-out examples. */
 async function lossesOf(request: TrainRequest, data: TrainingData): Promise<WeightedLoss[]> {
   const { distilLoss = 'auto', teacher: model, student, inner = [], runtime, threads, provider } = request;
-  const specs = Array.isArray(distilLoss) ? distilLoss : [distilLoss];
+  const specs = listOf(distilLoss);
   const shared = new Set(student.model.graph.outputs.map(({ name }) => name));
   const outputs = model.graph.outputs
     .filter(({ name, type }) => shared.has(name) && (type?.kind !== 'tensor' || type.dtype === 'float32'))
     .map(({ name }) => name);
-  const isInner = specs.some((spec) => ['inner', 'flow'].includes(typeof spec === 'string' ? spec : 'loss' in spec ? spec.loss : '')); // prettier-ignore
+  const isInner = specs.some((spec) => readsBlocks(typeof spec === 'string' ? spec : 'loss' in spec ? spec.loss : undefined)); // prettier-ignore
   const watched = isInner ? inner.filter(({ name }) => !outputs.includes(name)) : [];
   const names = [...outputs, ...watched.map(({ name }) => name)];
   const teacher = new Teacher({ model, names, kept: keptOf(request), count: undefined, memory: 0, runtime, threads, provider }); // prettier-ignore
@@ -192,4 +192,8 @@ async function lossesOf(request: TrainRequest, data: TrainingData): Promise<Weig
   }
   const found = (list: readonly string[]): ValueStatistics[] => list.map((name) => collectors.get(name)!.result()); // prettier-ignore
   return resolveLosses(specs, { outputs: found(outputs), inner: found(watched.map(({ name }) => name)) });
+}
+
+function listOf(spec: DistilLossSpec | readonly DistilLossSpec[]): readonly DistilLossSpec[] {
+  return Array.isArray(spec) ? (spec as readonly DistilLossSpec[]) : [spec as DistilLossSpec];
 }

@@ -55,6 +55,11 @@ export function resolveLosses(specs: readonly DistilLossSpec[], sources: LossSou
   });
 }
 
+/** Whether a loss reads values at the ends of blocks. */
+export function readsBlocks(loss: DistilLossName | undefined): boolean {
+  return loss === 'inner' || loss === 'flow';
+}
+
 function partsOf(settings: DistilLossSettings, { outputs, inner }: LossSources): TrainingLoss[] {
   const { loss, output, temperature, axis } = settings;
   const named = output === undefined ? outputs : outputs.filter(({ name }) => name === output);
