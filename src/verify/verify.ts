@@ -8,7 +8,7 @@ import type { Model } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { atSize, indicesOf, predictShapes, Projection } from '../rewrite/projection.js';
-import { variedShapes } from '../shapes/vary.js';
+import { variedShapes } from '../shapes/variation.js';
 import { randomInputs } from '../runtime/inputs.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromRuntime, isFeedable } from '../runtime/tensors.js';

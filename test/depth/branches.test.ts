@@ -8,7 +8,7 @@ import type { Model, Node } from '../../src/onnx/model.js';
 import { integerTensor } from '../../src/onnx/values.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
-import { variedShapes } from '../../src/shapes/vary.js';
+import { variedShapes } from '../../src/shapes/variation.js';
 import { length, mlp, model, node, transformer, value, weight, width } from './network.js';
 
 let runtime: Runtime;
