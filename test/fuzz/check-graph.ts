@@ -1,5 +1,5 @@
 /** One run of the fuzzer: build, analyse, remove at random, rewrite, compare. */
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import type { Axis } from '../../src/axes/axis.js';
 import type { AxisCoupling } from '../../src/axes/couple.js';
 import { isTouched, type KeptMasks } from '../../src/axes/project.js';
@@ -11,7 +11,7 @@ import type { Node } from '../../src/onnx/model.js';
 import { keptMasks } from '../../src/plan/plan.js';
 import { randomGenerator, type RandomGenerator } from '../../src/random/random.js';
 import { rewriteModel } from '../../src/rewrite/rewrite.js';
-import { variedShapes } from '../../src/shapes/vary.js';
+import { variationOf } from '../../src/shapes/variation.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { keepAxes } from '../../src/select/positions.js';
 import type { Shapes } from '../../src/shapes/shapes.js';
@@ -75,10 +75,7 @@ export async function checkGraph(recipe: Recipe, options: FuzzOptions): Promise<
     analysis,
     masks,
     shapeOf: (value) => shapes.of(value),
-    variedShapeOf: async () => {
-      const varied = await variedShapes(found.model, shapes, runtime);
-      return varied && ((value) => varied.of(value));
-    },
+    variation: () => variationOf(found.model, shapes, runtime),
     runtime,
   });
   const pruned = decodeModel(encodeModel(found.canonical.restore(result.model)));
