@@ -277,8 +277,15 @@ export class ShapeInference {
     const { shapes } = this.pins;
     const inputs = this.model.graph.inputs.filter((input) => shapes.has(input.name));
     return (
-      inputs.map((input) => `${describe(input)} as [${shapes.get(input.name)!.map((dim) => dim ?? '?').join(', ')}]`).join(', ') ||
-      'none'
+      inputs
+        .map(
+          (input) =>
+            `${describe(input)} as [${shapes
+              .get(input.name)!
+              .map((dim) => dim ?? '?')
+              .join(', ')}]`,
+        )
+        .join(', ') || 'none'
     );
   }
 }

@@ -24,11 +24,15 @@ export const isEntryReached = (reach: Reach, entry: number): boolean =>
  * input counts as reached.
  * @param openShapeOf dims that hold at every size, `Variation.open`
  */
-export function reachOf(model: Model, openShapeOf: (value: string) => Dims | undefined): (value: string) => Reach {
+export function reachOf(
+  model: Model,
+  openShapeOf: (value: string) => Dims | undefined,
+): (value: string) => Reach {
   const literals = literalsOf(model.graph);
   const opset = opsetOf(model);
   const found = new Map<string, Reach>();
-  const reach = (name: string): Reach => literals.has(name) || name === '' ? false : (found.get(name) ?? true);
+  const reach = (name: string): Reach =>
+    literals.has(name) || name === '' ? false : (found.get(name) ?? true);
   const lengthOf = (name: string): number | undefined => {
     const dims = literals.get(name)?.dims ?? openShapeOf(name);
     return dims?.every((dim) => dim !== undefined) ? elementCount(dims) : undefined;
@@ -43,7 +47,8 @@ export function reachOf(model: Model, openShapeOf: (value: string) => Dims | und
   const literal = (node: Node, name: string): readonly number[] | undefined => {
     const place = parameterOf(node, opset, name);
     if (place.source === 'attribute') return intsAttribute(node, place.attribute);
-    const tensor: Tensor | undefined = place.source === 'input' ? literals.get(node.inputs[place.index]!) : undefined;
+    const tensor: Tensor | undefined =
+      place.source === 'input' ? literals.get(node.inputs[place.index]!) : undefined;
     return tensor && integersOf(tensor);
   };
 
@@ -64,7 +69,9 @@ export function reachOf(model: Model, openShapeOf: (value: string) => Dims | und
       }
       case 'Concat': {
         const parts = node.inputs.map(entriesOf);
-        return parts.every((part) => part !== undefined) && isVector(node.outputs[0]!) ? parts.flat() : undefined;
+        return parts.every((part) => part !== undefined) && isVector(node.outputs[0]!)
+          ? parts.flat()
+          : undefined;
       }
       case 'Gather': {
         const picked = literals.get(node.inputs[1]!);
@@ -78,7 +85,9 @@ export function reachOf(model: Model, openShapeOf: (value: string) => Dims | und
         const from = isVector(x) && entriesOf(x);
         const [start, end, step = 1] = ['starts', 'ends', 'steps'].map((name) => literal(node, name)?.[0]);
         const isPlain = step === 1 && node.inputs.slice(1).every((name) => name === '' || literals.has(name));
-        return from && isPlain && start !== undefined && end !== undefined ? from.slice(start, end) : undefined;
+        return from && isPlain && start !== undefined && end !== undefined
+          ? from.slice(start, end)
+          : undefined;
       }
       case 'Cast':
       case 'Flatten':
