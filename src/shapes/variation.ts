@@ -52,14 +52,13 @@ export function triedSizes(dim: FreeDim): ReadonlySet<number> {
 }
 
 /**
- * By a step, by a factor, by a long step, by larger factors. The first of each shares no stride with the pinned size;
+ * By a step, by a factor, by a long step, by a large factor. The first of each shares no stride with the pinned size;
  * the others are for models that take multiples only.
  */
 const lengths: readonly Moves[] = [
   ({ size, index }) => [size + 37 + 4 * index, size + 128 * (index + 1), 2 * size],
-  ({ size, index }) => [(2 + (index % 2)) * size + 1, (2 + (index % 2)) * size, 2 * size],
+  ({ size, index }) => [(5 + index) * size + 7, (2 + index) * size + 1, (2 + index) * size, 2 * size],
   ({ size, index }) => [size + 487 + 6 * index, size + 640 * (index + 1), 3 * size],
-  ({ size, index }) => [5 * size + 7 + 2 * index, 5 * size],
   ({ size, index }) => [23 * size + 3 + 2 * index, 23 * size],
 ];
 /** Batches take any size. */
