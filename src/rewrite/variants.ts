@@ -1,6 +1,6 @@
 import type { Factor } from '../axes/axis.js';
 import type { AxisCoupling } from '../axes/couple.js';
-import type { ConstantSource } from '../onnx/constants.js';
+import type { ConstantSource } from '../ops/constants.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { evaluateConstants } from '../shapes/evaluate.js';

@@ -12,11 +12,6 @@ const pointwise = new Set(
   ).split(' '),
 );
 
-/** Whether each entry of the output is computed from the same entry of every input. */
-export function isPointwise({ domain, opType }: Node): boolean {
-  return domain === '' && pointwise.has(opType);
-}
-
 /** Other ops whose output rank follows from the ranks of their inputs alone, never from values. */
 const ranksFromRanks = new Set(['Size', 'Gather', 'Einsum', 'Det']);
 
@@ -27,11 +22,11 @@ const ranksFromRanks = new Set(['Size', 'Gather', 'Einsum', 'Det']);
  */
 export function isCertainlyScalar(node: Node, factOf: (name: string) => Fact | undefined): boolean {
   if (node.domain !== '') return false;
-  const isEntrywise = isPointwise(node);
-  if (!isEntrywise && !ranksFromRanks.has(node.opType)) return false;
+  const isPointwise = pointwise.has(node.opType);
+  if (!isPointwise && !ranksFromRanks.has(node.opType)) return false;
   return node.inputs.every((name) => {
     if (name === '') return true;
     const shape = factOf(name)?.shape;
-    return shape !== undefined && (!isEntrywise || shape.length === 0);
+    return shape !== undefined && (!isPointwise || shape.length === 0);
   });
 }

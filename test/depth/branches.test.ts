@@ -137,7 +137,7 @@ describe('residual branches', () => {
       ['y'],
     ],
     [
-      'it broadcasts: [2, 4, 8] + [1, 4, 8]',
+      'it broadcasts: [3, 4, 8] + [1, 4, 8]',
       [
         node('ReduceMean', ['f0'], ['mean'], { axes: [0], keepdims: 1 }),
         node('Add', ['x', 'mean'], ['y'], {}, 'sum'),
