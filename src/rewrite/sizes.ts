@@ -53,6 +53,8 @@ export async function planSizes(
   nodes.forEach((node, index) => {
     if (gone.has(index)) return;
     const rule = rewriteRules.get(node.domain ? `${node.domain}::${node.opType}` : node.opType);
+    const stated = changes.stated(index);
+    if (stated) setAttributes(edit, index, stated);
     if (rule && changes.isTouched(index)) ruled.set(index, rule);
   });
   const operands = new Map<number, ReadonlyMap<string, number>>();
