@@ -16,8 +16,7 @@ export async function distilWeights(
   const { distil, ...common } = options;
   if (distil === undefined || distil === false) return undefined;
   const { data = options.data, ...settings } = distil === true ? {} : distil;
-  if (!data)
-    throw new PruneError('invalid-option', 'distillation needs data; give data, or leave it out');
+  if (!data) throw new PruneError('invalid-option', 'distillation needs data; give data, or leave it out');
   const rotated = done.flatMap(({ planFile }) => planFile?.bases ?? []);
   const { shapes, axisRules, runtime, signal, onProgress, provider, threads, seed } = common;
   const trained = await trainModel(dense, model, {

@@ -32,7 +32,11 @@ export const trainingKey = 'onnx-prune.training';
  * Trains a model, in the form of a file, towards the dense one.
  * @throws TrainingDiverged and what `trainStudent` throws
  */
-export async function trainModel(dense: Analysis, pruned: Model, options: TrainModelOptions): Promise<Trained> {
+export async function trainModel(
+  dense: Analysis,
+  pruned: Model,
+  options: TrainModelOptions,
+): Promise<Trained> {
   const { shapes, axisRules, onProgress, slicing, ...rest } = options;
   const { runtime, signal } = options;
   const student = await analyze(pruned, { runtime, signal, ...(shapes && { shapes }), ...(axisRules && { axisRules }) }); // prettier-ignore
@@ -60,7 +64,8 @@ export async function trainModel(dense: Analysis, pruned: Model, options: TrainM
       }),
     );
   } catch (error) {
-    if (error instanceof TrainingDiverged) throw new TrainingDiverged(error.message, finish(error.trained), error);
+    if (error instanceof TrainingDiverged)
+      throw new TrainingDiverged(error.message, finish(error.trained), error);
     throw error;
   }
 }
@@ -75,7 +80,8 @@ function comparable(dense: Analysis, { analysis, masks, rotated }: Slicing, stud
   });
   const { system } = axes;
   const isRotated = (value: string): boolean =>
-    (axes.axes.get(value) ?? []).some((axis) =>
+    (axes.axes.get(value) ?? []).some(
+      (axis) =>
       system.leaves(axis).some((leaf) => rotated.includes(grouping.byFactor.get(leaf.origin?.factor ?? leaf)?.id ?? '')), // prettier-ignore
     );
   const names = branches.map(({ sum }) => sum).filter((name) => there.has(name) && !isRotated(name));
