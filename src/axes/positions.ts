@@ -1,5 +1,5 @@
-import type { Axis, Factor } from '../axes/axis.js';
-import type { AxisSystem } from '../axes/system.js';
+import type { Axis, Factor } from './axis.js';
+import type { AxisSystem } from './system.js';
 
 /** Where a factor occurs on an axis: the channel (index of the factor) at each of its positions. */
 export interface Occurrences {

@@ -3,7 +3,7 @@ import type { Role } from '../axes/relation.js';
 import type { Grouping, Member, PruningGroup } from '../groups/group.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, type Floats } from '../onnx/values.js';
-import { occurrencesOf, type Occurrences } from './positions.js';
+import { occurrencesOf, type Occurrences } from '../axes/positions.js';
 import { QuantizedWeights } from './quantized.js';
 import { axisSums, leadingSums, type LeadingSums, type Power } from './sums.js';
 
@@ -166,15 +166,6 @@ function distinctMembers(group: PruningGroup, quantized: QuantizedWeights): Memb
     } else if (rank(member) < rank(out[known]!)) out[known] = member;
   }
   return out;
-}
-
-/** The members with one of the roles, in the order of the group; all members if none has one. */
-export function membersWith(
-  weights: readonly MemberWeights[],
-  ...roles: readonly Role[]
-): readonly MemberWeights[] {
-  const found = weights.filter(({ role }) => roles.includes(role));
-  return found.length > 0 ? found : weights;
 }
 
 /** Σ abs(w)^p over all elements of each of `channelCount` channels. */
