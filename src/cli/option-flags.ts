@@ -271,6 +271,7 @@ export const pruneFlags = {
   threads: apiOnly,
   latencyCache: apiOnly,
   weightSums: apiOnly,
+  distil: apiOnly,
   seed,
 } as const satisfies Flags<PruneSettings>;
 

@@ -4,6 +4,7 @@ import type { PruneOptions } from '../options.js';
 import { probeProvider } from '../runtime/probe.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { pruneDepth } from './depth.js';
+import { distilWeights } from './distil.js';
 import { pipelineOptions } from './options.js';
 import { proveStages } from './prove.js';
 import { reconstructWeights } from './reconstruct.js';
@@ -22,6 +23,7 @@ const stages: readonly Stage[] = [
   { phase: 'reconstruct', run: reconstructWeights },
   { phase: 'rewrite', run: removeChannels },
   { phase: 'verify', run: proveStages },
+  { phase: 'train', run: distilWeights },
 ];
 
 /**

@@ -10,6 +10,7 @@ import type { Repair } from '../reconstruct/repair.js';
 import type { Provider } from '../runtime/runtime.js';
 import type { BudgetOutcome } from '../select/budget.js';
 import type { KnapsackOutcome } from '../select/select.js';
+import type { TrainingReport } from '../training/report.js';
 import type { VerifyReport } from '../verify/report.js';
 
 /** A cost before and after. */
@@ -113,6 +114,8 @@ export interface PruneReport {
   /** Undefined where weights were only sliced. */
   readonly reconstruction: ReconstructionReport | undefined;
   readonly verification: VerifyReport | undefined;
+  /** Undefined where weights were not trained. */
+  readonly training: TrainingReport | undefined;
   readonly warnings: readonly string[];
   /** Milliseconds by phase. */
   readonly timings: Readonly<Record<string, number>>;
