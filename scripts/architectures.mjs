@@ -76,7 +76,7 @@ function row(file) {
   }
   const left = `| ${name} | ${groups} | ${coverage} |`;
   if (!report) {
-    const held = inspection?.hindrances
+    const held = inspection?.blockers
       .slice(0, 2)
       .map(({ blocker }) => `${blocker.op} '${blocker.node}': ${blocker.why}`);
     const why = held?.length > 0 ? `; held back most by ${held.join(', and by ')}` : '';

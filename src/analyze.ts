@@ -1,8 +1,8 @@
 import picomatch from 'picomatch';
 import { admitModel, admitOps } from './admission.js';
-import type { AxisAnalysis, ValueFacts } from './axes/couple.js';
+import type { AxisCoupling, ValueFacts } from './axes/couple.js';
 import { coupleAxes } from './axes/couple.js';
-import { findParameters } from './axes/parameters.js';
+import { findConstants } from './onnx/constants.js';
 import { costModel, type CostModel } from './cost/cost.js';
 import { PruneError, throwIfAborted } from './errors.js';
 import { buildGroups } from './groups/build.js';
@@ -18,17 +18,17 @@ import type { AnalyzeOptions } from './options.js';
 import type { Runtime } from './runtime/runtime.js';
 import { evaluateConstants } from './shapes/evaluate.js';
 import { inferShapes, type Shapes } from './shapes/shapes.js';
-import { hasBranches, unfold, type Unfolding } from './unfold/unfold.js';
-import { foldWeights } from './unfold/weights.js';
+import { hasBranches, canonicalize, type CanonicalForm } from './canonical/canonicalize.js';
+import { foldWeights } from './canonical/weights.js';
 
 /** Everything that is known of a model before anything is removed. */
 export interface Analysis {
   /** With its own functions inlined where that is plain, and unfolded: not in the form of the file. */
   readonly model: Model;
   /** The form of the file, for the model and what is made of it (pruned, with other weights), and back. */
-  readonly unfolding: Unfolding;
+  readonly canonical: CanonicalForm;
   readonly shapes: Shapes;
-  readonly axes: AxisAnalysis;
+  readonly axes: AxisCoupling;
   readonly grouping: Grouping;
   readonly cost: CostModel;
   readonly runtime: Runtime;
@@ -53,8 +53,8 @@ export async function analyze(
   const infer = (whole: Model, sizes = options.shapes): Promise<Shapes> =>
     inferShapes(whole, runtime, { ...(sizes && { shapes: sizes }), signal });
   const opening = hasBranches(plain) ? { shapes: await infer(plain), runtime, signal } : undefined;
-  const unfolding = await unfold(plain, opening);
-  const { model } = unfolding;
+  const canonical = await canonicalize(plain, opening);
+  const { model } = canonical;
   const shapes = await infer(
     model,
     opening && { ...options.shapes, ...Object.fromEntries(opening.shapes.inputs) },
@@ -74,14 +74,14 @@ export async function analyze(
   const cost = costModel(grouping, (value) => shapes.of(value));
   onProgress?.({ phase: 'axes', done: 1, total: 1 });
   const timings = { shapes: shaped - start, axes: performance.now() - shaped };
-  return { model, unfolding, shapes, axes, grouping, cost, runtime, timings };
+  return { model, canonical, shapes, axes, grouping, cost, runtime, timings };
 }
 
 /** Computed integer vectors longer than this are data, not shapes or indices that a rule reads. */
 const maxShapeElements = 1024;
 
 async function valueFacts(model: Model, runtime: Runtime, shapes: Shapes): Promise<ValueFacts> {
-  const sources = findParameters(model.graph);
+  const sources = findConstants(model.graph);
   const opset = opsetOf(model);
   const wanted = new Set<string>();
   for (const node of model.graph.nodes) {

@@ -181,36 +181,36 @@ export async function verify(
     import('./plan/file.js'),
     import('./plan/plan.js'),
   ]);
-  const [{ shorten, proveShortening }, { combineReports }] = await Promise.all([
+  const [{ pruneDepth, proveDepth }, { combineReports }] = await Promise.all([
     import('./shorten.js'),
     import('./verify/combine.js'),
   ]);
   const { shapes: input, axisRules, allowIo } = settings;
   const { runtime } = whole;
-  const shortening = await shorten(whole, { plan, shapes: input, axisRules, allowIo, runtime, signal });
+  const depth = await pruneDepth(whole, { plan, shapes: input, axisRules, allowIo, runtime, signal });
   const source = data === undefined ? undefined : await openData(data, whole.model);
   const common = {
     ...{ runtime, seed, signal },
     onProgress: (done: number, total: number, detail: string): void =>
       onProgress?.({ phase: 'verify', done, total, detail }),
   };
-  const { model, shapes, axes, grouping, unfolding } = shortening?.analysis ?? whole;
+  const { model, shapes, axes, grouping, canonical } = depth?.analysis ?? whole;
   const slicing = await engine.verify({
     ...common,
     analysis: axes,
     masks: keptMasks(planFromFile(plan, grouping)),
     dense: model,
-    pruned: unfolding.unfold(candidate),
-    folded: unfolding.hasBodies ? { pruned: candidate, fold: unfolding.fold } : undefined,
+    pruned: canonical.canonicalize(candidate),
+    folded: canonical.hasBodies ? { pruned: candidate, fold: canonical.restore } : undefined,
     shapes,
     // Values can only be held against the weights that were sliced, and those are in no file.
     level: hasChangedWeights(plan) ? 'shapes' : level,
     feeds: source && (await firstFeeds(source)),
   });
-  if (!shortening) return slicing;
+  if (!depth) return slicing;
   return combineReports(
     slicing,
-    await proveShortening(shortening, unfolding.fold(model), { ...common, level, data: source }),
+    await proveDepth(depth, canonical.restore(model), { ...common, level, data: source }),
   );
 }
 

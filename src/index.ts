@@ -43,7 +43,7 @@ export type { Aggregation, Normalization } from './criteria/scheme.js';
 export { computationalGraph, couplingGraph, toDot, toJson } from './groups/graphs.js';
 export type { Grouping, Member, PruningGroup } from './groups/group.js';
 export type { AxisRule } from './axes/rule.js';
-export type { Coverage, Hindrance } from './cost/coverage.js';
+export type { Coverage, BlockerCost as Hindrance } from './cost/coverage.js';
 export type { PlanFile } from './plan/file.js';
 
 export { losses } from './gradients/losses.js';

@@ -2,10 +2,10 @@ import type { Analysis } from './analyze.js';
 import type { Factor } from './axes/axis.js';
 import { nodeLabel } from './axes/couple.js';
 import { showAxis } from './axes/show.js';
-import { blockedBy, coverage, type Coverage, type Hindrance } from './cost/coverage.js';
+import { blockedBy, coverage, type Coverage, type BlockerCost } from './cost/coverage.js';
 import { savingOf } from './cost/saving.js';
 import { blocksOf } from './depth/blocks.js';
-import { findBranches, type Lookalike } from './depth/branches.js';
+import { findBranches, type BlockedBranch } from './depth/branches.js';
 import type { Member, PruningGroup } from './groups/group.js';
 
 /** A group in plain data. */
@@ -55,10 +55,10 @@ export interface Inspection {
   /** Found at the analysed shapes. */
   readonly branches: readonly BranchSummary[];
   /** Sums that look like the end of a residual branch, and why they can't go. */
-  readonly refused: readonly Lookalike[];
+  readonly refused: readonly BlockedBranch[];
   readonly coverage: { readonly all: Coverage; readonly withoutResidualStream: Coverage };
   /** The reasons why parameters can't be pruned, the costliest first. */
-  readonly hindrances: readonly Hindrance[];
+  readonly blockers: readonly BlockerCost[];
   /** Milliseconds. */
   readonly timings: Analysis['timings'];
 }
@@ -106,7 +106,7 @@ export function inspect(analysis: Analysis): Inspection {
       all: coverage(grouping, cost),
       withoutResidualStream: coverage(grouping, cost, { residualStream: false }),
     },
-    hindrances: blockedBy(grouping, cost),
+    blockers: blockedBy(grouping, cost),
     timings,
   };
 }
@@ -118,7 +118,7 @@ function summarizeBranches({ model, shapes, grouping, cost }: Analysis) {
   const blocks = blocksOf(branches, 'block');
   const summaries = blocks.flatMap((block, number) =>
     block.map((branch): BranchSummary => {
-      const { macs, parameters } = savingOf(grouping, cost, new Set(branch.goes));
+      const { macs, parameters } = savingOf(grouping, cost, new Set(branch.removes));
       return { id: branch.id, node: branch.name, block: number, parameters, macs };
     }),
   );

@@ -17,7 +17,7 @@ export type Phase =
   | 'shapes'
   | 'axes'
   | 'depth'
-  | 'basis'
+  | 'rotation'
   | 'score'
   | 'select'
   | 'reconstruct'
@@ -100,7 +100,7 @@ export interface PruneOptions extends AnalyzeOptions, SelectionOptions, DepthOpt
    * Where weights are solved for: gives channels that pass nothing but linear ops (linear bottlenecks, dims of attention
    * heads) the basis in which the fewest of them matter, before they are scored. Default true.
    */
-  readonly basis?: boolean | undefined;
+  readonly rotation?: boolean | undefined;
   /**
    * What criteria with gradients differentiate, on `data`. Default: cross-entropy with labels, else with the model's own
    * decisions. Also what `depthScore: 'loss'` measures, with a default of its own.

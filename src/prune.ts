@@ -1,19 +1,19 @@
 import { analyze, type Analysis } from './analyze.js';
 import { activationMemory } from './cost/activations.js';
-import { relativeTo, type CostModel, type Count } from './cost/cost.js';
+import { relativeTo, type CostModel, type SizeOf } from './cost/cost.js';
 import { blockedBy, coverage } from './cost/coverage.js';
 import { resolveCriterion, type CriterionSpec } from './criteria/resolve.js';
 import { firstFeeds } from './data/feeds.js';
 import { PruneError, throwIfAborted } from './errors.js';
 import type { PruningGroup } from './groups/group.js';
 import { Importance } from './importance.js';
-import { chooseMeasured, needsMeasurement } from './measured.js';
+import { searchByLatency, needsMeasurement } from './latency-search.js';
 import type { Model } from './onnx/model.js';
 import type { PruneOptions, VerifyLevel } from './options.js';
 import { planFromFile, planToFile } from './plan/file.js';
 import { keptCount, keptMasks, type Plan } from './plan/plan.js';
 import { reconstruct } from './reconstruct/reconstruct.js';
-import { proveRebasing, rebaseChannels } from './rebasing.js';
+import { proveRotation, rotateChannels } from './rebasing.js';
 import type {
   Change,
   GroupOutcome,
@@ -30,7 +30,7 @@ import { costOf, limitsOf, meets, type BudgetOption } from './select/budget.js';
 import { selectKnapsack } from './select/knapsack.js';
 import { select, type Selection } from './select/select.js';
 import { variedShapes } from './shapes/vary.js';
-import { proveShortening, shorten } from './shorten.js';
+import { proveDepth, pruneDepth } from './shorten.js';
 import { combineReports } from './verify/combine.js';
 import type { VerifyReport } from './verify/report.js';
 import { verify } from './verify/verify.js';
@@ -66,13 +66,13 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
   await probeProvider(options.runtime, options.provider ?? 'cpu');
   const dense = await analyze(model, options);
   Object.assign(milliseconds, dense.timings);
-  const shortening = await timed('depth', () => shorten(dense, options));
+  const shortening = await timed('depth', () => pruneDepth(dense, options));
   const shortened = shortening?.analysis ?? dense;
-  const rebasing = await timed('basis', () => rebaseChannels(shortened, options));
-  const analysis = rebasing?.analysis ?? shortened;
+  const rotation = await timed('rotation', () => rotateChannels(shortened, options));
+  const analysis = rotation?.analysis ?? shortened;
 
   const { choice, latency } = await timed('select', () =>
-    choosePlan(analysis, shortening && dense.cost, { ...options, losses: rebasing?.losses }),
+    choosePlan(analysis, shortening && dense.cost, { ...options, losses: rotation?.losses }),
   );
   const isSliced = choice.plan.kept.size > 0;
   const reconstruction =
@@ -88,12 +88,12 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
       : await timed('verify', async () => {
           const proofs: VerifyReport[] = [];
           if (shortening) {
-            const shortModel = isSliced ? shortened.unfolding.fold(shortened.model) : rewritten.model;
+            const shortModel = isSliced ? shortened.canonical.restore(shortened.model) : rewritten.model;
             const settings = { level, data: options.verifyData, ...proofSettings(options) };
-            proofs.push(passed(await proveShortening(shortening, shortModel, settings)));
+            proofs.push(passed(await proveDepth(shortening, shortModel, settings)));
           }
-          if (rebasing && isSliced && level !== 'shapes')
-            proofs.push(passed(await proveRebasing(rebasing, options)));
+          if (rotation && isSliced && level !== 'shapes')
+            proofs.push(passed(await proveRotation(rotation, options)));
           if (isSliced || !shortening) proofs.push(await prove(source, rewritten.model, level, options));
           return combineReports(...proofs);
         });
@@ -104,10 +104,10 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
     planFile: (sha256) =>
       planToFile(analysis.grouping, choice.plan, {
         sha256,
-        graph: dense.unfolding.fold(dense.model).graph,
+        graph: dense.canonical.restore(dense.model).graph,
         branches: shortening?.planned ?? [],
         weightsChanged: reconstruction !== undefined,
-        bases: [...(rebasing?.losses.keys() ?? [])],
+        bases: [...(rotation?.losses.keys() ?? [])],
         addedNodes: rewritten.nodes.added,
         removedNodes: [...(shortening?.removedNodes ?? []), ...rewritten.nodes.removed],
       }),
@@ -115,7 +115,7 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
     report: {
       ...describe(analysis, dense, choice, latency, reconstruction?.report, proof, milliseconds),
       depth: shortening?.report,
-      basis: analysis.grouping.groups.filter(({ id }) => rebasing?.losses.has(id)).map(({ name }) => name),
+      rotated: analysis.grouping.groups.filter(({ id }) => rotation?.losses.has(id)).map(({ name }) => name),
     },
   };
 }
@@ -176,7 +176,7 @@ async function choosePlan(
   try {
     if (!needsMeasurement(options))
       return { choice: await choose({ ...analysis, cost }, options, importance) };
-    return await chooseMeasured(analysis, options, {
+    return await searchByLatency(analysis, options, {
       choose: (priced, own) => choose(priced, own, importance),
       build: async (plan) => (await rewrite({ analysis, plan }, options)).model,
       withPlan: (choice, plan, undone) => {
@@ -198,7 +198,7 @@ async function choosePlan(
 /** Every channel, where that already is within the budget; else undefined. */
 function selectWhole(cost: CostModel, budget: BudgetOption): Selection | undefined {
   const limits = limitsOf(budget, cost);
-  const whole: Count = ({ size }) => size;
+  const whole: SizeOf = ({ size }) => size;
   if (!meets(cost, limits, whole)) return undefined;
   const budgets = limits.map((limit) => ({
     ...limit,
@@ -280,7 +280,7 @@ async function reconstructed(
   const report = { repair, data: data.description, layers, left };
   if (!result.addedBiases) return { source: { analysis, plan, model: result.model }, report };
   // Groups keep their ids: a new bias shares its axis with the weight before it.
-  const again = await analyze(analysis.unfolding.fold(result.model), options);
+  const again = await analyze(analysis.canonical.restore(result.model), options);
   const byId = new Map(again.grouping.groups.map((group) => [group.id, group]));
   const kept = new Map([...plan.kept].map(([{ id }, indices]) => [byId.get(id)!, indices]));
   return { source: { analysis: again, plan: { kept } }, report };
@@ -303,7 +303,7 @@ async function rewrite(
     },
     runtime,
   });
-  return { ...rewritten, model: analysis.unfolding.fold(rewritten.model) };
+  return { ...rewritten, model: analysis.canonical.restore(rewritten.model) };
 }
 
 async function prove(
@@ -312,15 +312,15 @@ async function prove(
   level: Exclude<VerifyLevel, 'none'>,
   options: Options,
 ): Promise<VerifyReport> {
-  const { axes, shapes, runtime, unfolding } = analysis;
+  const { axes, shapes, runtime, canonical } = analysis;
   const { verifyData } = options;
   return passed(
     await verify({
       analysis: axes,
       masks: keptMasks(plan),
       dense: model,
-      pruned: unfolding.unfold(pruned),
-      folded: unfolding.hasBodies ? { pruned, fold: unfolding.fold } : undefined,
+      pruned: canonical.canonicalize(pruned),
+      folded: canonical.hasBodies ? { pruned, fold: canonical.restore } : undefined,
       shapes,
       level,
       runtime,
@@ -356,7 +356,7 @@ function describe(
   reconstruction: ReconstructionReport | undefined,
   verification: VerifyReport | undefined,
   timings: Readonly<Record<string, number>>,
-): Omit<PruneReport, 'depth' | 'basis'> {
+): Omit<PruneReport, 'depth' | 'rotated'> {
   const count = keptCount(plan);
   const change = (measure: 'macs' | 'parameters' | 'bytes'): Change => ({
     dense: dense.cost[measure](),
@@ -381,7 +381,7 @@ function describe(
       all: coverage(grouping, cost),
       withoutResidualStream: coverage(grouping, cost, { residualStream: false }),
     },
-    hindrances: blockedBy(grouping, cost).slice(0, 10),
+    blockers: blockedBy(grouping, cost).slice(0, 10),
     reconstruction,
     verification,
     warnings: [

@@ -1,7 +1,7 @@
 import type { Analysis } from './analyze.js';
-import type { Coverage, Hindrance } from './cost/coverage.js';
+import type { Coverage, BlockerCost } from './cost/coverage.js';
 import type { DepthUnit } from './depth/blocks.js';
-import type { Lookalike } from './depth/branches.js';
+import type { BlockedBranch } from './depth/branches.js';
 import type { Model } from './onnx/model.js';
 import type { PlanFile } from './plan/file.js';
 import type { Plan } from './plan/plan.js';
@@ -52,7 +52,7 @@ export interface DepthReport {
   /** In graph order. */
   readonly branches: readonly BranchOutcome[];
   /** Sums that look like the end of a branch. */
-  readonly refused: readonly Lookalike[];
+  readonly refused: readonly BlockedBranch[];
 }
 
 /** How near the layers came to the dense model's. */
@@ -93,7 +93,7 @@ export interface PruneReport {
   /** Undefined where no residual branch was to be removed. */
   readonly depth: DepthReport | undefined;
   /** Names of the groups whose channels were given another basis before any went. */
-  readonly basis: readonly string[];
+  readonly rotated: readonly string[];
   readonly groups: readonly GroupOutcome[];
   readonly macs: Change;
   readonly parameters: Change;
@@ -109,7 +109,7 @@ export interface PruneReport {
   readonly latency: LatencyOutcome | undefined;
   readonly coverage: { readonly all: Coverage; readonly withoutResidualStream: Coverage };
   /** What blocked the rest, the costliest first. */
-  readonly hindrances: readonly Hindrance[];
+  readonly blockers: readonly BlockerCost[];
   /** Undefined where weights were only sliced. */
   readonly reconstruction: ReconstructionReport | undefined;
   readonly verification: VerifyReport | undefined;

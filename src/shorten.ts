@@ -12,7 +12,7 @@ import type { LossSpec } from './gradients/losses.js';
 import type { Model } from './onnx/model.js';
 import type { AnalyzeOptions, DepthOptions, VerifyLevel } from './options.js';
 import { plannedBranches, type PlannedBranch } from './plan/file.js';
-import { nodePlaces } from './plan/places.js';
+import { nodeKeys } from './plan/node-keys.js';
 import type { BranchOutcome, DepthReport } from './result.js';
 import { variedShapes } from './shapes/vary.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -21,7 +21,7 @@ import type { VerifyReport } from './verify/report.js';
 import { verify } from './verify/verify.js';
 
 /** A model that lost residual branches, and what it was made from. */
-export interface Shortening {
+export interface DepthPruning {
   /** Of the dense model. */
   readonly dense: Analysis;
   /** Of the model without the branches: what loses channels afterwards. */
@@ -34,7 +34,7 @@ export interface Shortening {
   readonly removedNodes: readonly string[];
 }
 
-export interface ShortenOptions extends AnalyzeOptions, DepthOptions {
+export interface DepthPruneOptions extends AnalyzeOptions, DepthOptions {
   readonly runtime: Runtime;
   readonly data?: DataSource | undefined;
   readonly loss?: LossSpec | undefined;
@@ -48,7 +48,10 @@ export interface ShortenOptions extends AnalyzeOptions, DepthOptions {
  * Removes residual branches as the options or a plan ask for; undefined if they ask for none.
  * @throws PruneError `invalid-option`, `nothing-to-prune`, and what analysing throws.
  */
-export async function shorten(dense: Analysis, options: ShortenOptions): Promise<Shortening | undefined> {
+export async function pruneDepth(
+  dense: Analysis,
+  options: DepthPruneOptions,
+): Promise<DepthPruning | undefined> {
   const planned = plannedBranches(options.plan);
   checkOptions(options, planned.length > 0);
   if (planned.length === 0 && options.depth === undefined) return undefined;
@@ -60,7 +63,7 @@ export async function shorten(dense: Analysis, options: ShortenOptions): Promise
   const places = placesOf(dense);
   return {
     dense,
-    analysis: await analyze(dense.unfolding.fold(shortened.model), options),
+    analysis: await analyze(dense.canonical.restore(shortened.model), options),
     removed: gone,
     report: reportOf(dense, found, new Set(gone), choice, options),
     planned: gone.map((branch) => ({ ...places(branch), input: branch.input })),
@@ -68,7 +71,10 @@ export async function shorten(dense: Analysis, options: ShortenOptions): Promise
   };
 }
 
-function checkOptions({ depth, depthScore, depthUnit, data, plan }: ShortenOptions, planned: boolean): void {
+function checkOptions(
+  { depth, depthScore, depthUnit, data, plan }: DepthPruneOptions,
+  planned: boolean,
+): void {
   const fail = (message: string): never => {
     throw new PruneError('invalid-option', message);
   };
@@ -100,8 +106,8 @@ async function findAll(
 }
 
 /** Where the sum of a branch is in the dense file. */
-function placesOf({ model, unfolding }: Analysis): (branch: Branch) => Omit<PlannedBranch, 'input'> {
-  const places = nodePlaces(unfolding.fold(model).graph);
+function placesOf({ model, canonical }: Analysis): (branch: Branch) => Omit<PlannedBranch, 'input'> {
+  const places = nodeKeys(canonical.restore(model).graph);
   return ({ node }) => {
     const { graph, node: key } = places.get(model.graph.nodes[node]!.outputs[0]!)!;
     return { ...(graph && { graph }), node: key };
@@ -128,7 +134,11 @@ function branchesOf(
   });
 }
 
-async function choose(dense: Analysis, found: FoundBranches, options: ShortenOptions): Promise<DepthChoice> {
+async function choose(
+  dense: Analysis,
+  found: FoundBranches,
+  options: DepthPruneOptions,
+): Promise<DepthChoice> {
   const { grouping, shapes, runtime } = dense;
   const { depth, depthScore = 'loss', depthUnit = 'branch', data, loss, signal, onProgress } = options;
   const blocks = eligible(dense.model, blocksOf(found.branches, depthUnit), options);
@@ -144,7 +154,7 @@ async function choose(dense: Analysis, found: FoundBranches, options: ShortenOpt
 function eligible(
   { graph }: Model,
   blocks: readonly Block[],
-  { ignore = [], only = [] }: ShortenOptions,
+  { ignore = [], only = [] }: DepthPruneOptions,
 ): readonly Block[] {
   const [isIgnored, isIncluded] = [nameFilter(ignore), nameFilter(only)];
   return blocks.filter((block) => {
@@ -168,7 +178,7 @@ function reportOf(
   { branches, refused }: FoundBranches,
   gone: ReadonlySet<Branch>,
   choice: DepthChoice | undefined,
-  { depthUnit = 'branch', data }: ShortenOptions,
+  { depthUnit = 'branch', data }: DepthPruneOptions,
 ): DepthReport {
   const blockOf = new Map<
     Branch,
@@ -183,8 +193,8 @@ function reportOf(
     data: choice && data?.description,
     branches: branches.map((branch): BranchOutcome => {
       const { number, score } = blockOf.get(branch) ?? {};
-      const { id, name, goes } = branch;
-      const { macs, parameters } = savingOf(grouping, cost, new Set(goes));
+      const { id, name, removes } = branch;
+      const { macs, parameters } = savingOf(grouping, cost, new Set(removes));
       return { id, name, macs, parameters, block: number, score, removed: gone.has(branch) };
     }),
     refused,
@@ -195,8 +205,8 @@ function reportOf(
  * Proves that a model computes what the dense one does with the removed branches multiplied by zero.
  * @param shortened the model without them, in the form of a file, and nothing else changed
  */
-export async function proveShortening(
-  { dense, analysis, removed }: Shortening,
+export async function proveDepth(
+  { dense, analysis, removed }: DepthPruning,
   shortened: Model,
   options: {
     readonly level: Exclude<VerifyLevel, 'none'>;
@@ -206,14 +216,14 @@ export async function proveShortening(
     readonly onProgress?: ((done: number, total: number, detail: string) => void) | undefined;
   },
 ): Promise<VerifyReport> {
-  const { model, axes, shapes, runtime, unfolding } = dense;
+  const { model, axes, shapes, runtime, canonical } = dense;
   const { level, seed, data, signal, onProgress } = options;
   const report = await verify({
     analysis: axes,
     masks: new Map(),
     dense: gateBranches(model, removed, (value) => shapes.dtypeOf(value)),
-    pruned: analysis.unfolding.unfold(shortened),
-    folded: unfolding.hasBodies ? { pruned: shortened, fold: unfolding.fold } : undefined,
+    pruned: analysis.canonical.canonicalize(shortened),
+    folded: canonical.hasBodies ? { pruned: shortened, fold: canonical.restore } : undefined,
     feeds: data && (await firstFeeds(data)),
     ...{ shapes, runtime, level, seed, signal, onProgress },
   });

@@ -6,7 +6,7 @@ import { parameterOf } from '../onnx/schema.js';
 import { sum, type Axis, type Blocker } from './axis.js';
 import { parseNotation, type Notation } from './notation.js';
 import { findPermutations, type Permutation } from './permutation.js';
-import { findParameters, type ParameterSource } from './parameters.js';
+import { findConstants, type ConstantSource } from '../onnx/constants.js';
 import {
   applyRelation,
   RelationError,
@@ -24,7 +24,7 @@ import { AxisSystem } from './system.js';
 export interface ParameterUse {
   readonly node: number;
   readonly input: number;
-  readonly source: ParameterSource;
+  readonly source: ConstantSource;
   readonly axes: readonly Axis[];
 }
 
@@ -42,7 +42,7 @@ export interface RoleUse {
 }
 
 /** The axes of every value of a graph, after all relations were stated. */
-export interface AxisAnalysis {
+export interface AxisCoupling {
   readonly model: Model;
   readonly system: AxisSystem;
   /** Axes by value name; parameters with one use-independent expression (tied) included. */
@@ -74,7 +74,7 @@ export interface CoupleOptions {
  * States the relation of every node, in graph order, on one axis system.
  * Whatever no rule relates is blocked with a reason; linear in the size of the graph.
  */
-export function coupleAxes(model: Model, facts: ValueFacts, options: CoupleOptions = {}): AxisAnalysis {
+export function coupleAxes(model: Model, facts: ValueFacts, options: CoupleOptions = {}): AxisCoupling {
   return new Coupling(model, facts, options).run();
 }
 
@@ -91,7 +91,7 @@ class Coupling {
   private readonly notations = new Map<string, Notation>();
   /** Values computed from parameters alone, with the one parameter that is rearranged, if it is only one. */
   private readonly derived = new Map<string, number | undefined>();
-  private readonly sources: ReadonlyMap<string, ParameterSource>;
+  private readonly sources: ReadonlyMap<string, ConstantSource>;
   private readonly candidates: ReadonlyMap<number, Permutation>;
   private readonly permutations: Permutation[] = [];
   private readonly permuting = new Set<number>();
@@ -104,7 +104,7 @@ class Coupling {
     private readonly facts: ValueFacts,
     private readonly options: CoupleOptions,
   ) {
-    this.sources = findParameters(model.graph);
+    this.sources = findConstants(model.graph);
     const { nodes, outputs } = model.graph;
     this.used = new Set([
       ...nodes.flatMap((node) => [...node.inputs, ...capturedNames(node)]),
@@ -114,7 +114,7 @@ class Coupling {
     this.rules = options.rules ? new Map([...axisRules, ...Object.entries(options.rules)]) : axisRules;
   }
 
-  run(): AxisAnalysis {
+  run(): AxisCoupling {
     const { graph } = this.model;
     for (const input of graph.inputs) if (!this.sources.has(input.name)) this.contract(input.name, 'input');
     const relations = graph.nodes.map((node, index) => this.relate(node, index));
@@ -256,7 +256,7 @@ class Coupling {
     return axes;
   }
 
-  private tiedAxes(source: ParameterSource): readonly Axis[] {
+  private tiedAxes(source: ConstantSource): readonly Axis[] {
     let axes = this.axes.get(source.name);
     if (!axes) this.axes.set(source.name, (axes = source.tensor.dims.map((dim) => this.dimension(dim))));
     return axes;

@@ -241,12 +241,12 @@ export const pruneFlags = {
     value: toggle,
     negated: { flags: '--no-reconstruct', help: 'slice weights and change nothing else', value: false },
   },
-  basis: {
-    flags: '--basis',
+  rotation: {
+    flags: '--rotation',
     group: dataGroup,
     help: 'where weights are solved for: channels that pass only linear ops are rotated before, so that fewer of them matter (default)',
     value: toggle,
-    negated: { flags: '--no-basis', help: 'remove channels as they are', value: false },
+    negated: { flags: '--no-rotation', help: 'remove channels as they are', value: false },
   },
   loss: {
     flags: '--loss <name[=value]>',

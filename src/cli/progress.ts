@@ -5,7 +5,7 @@ const labels: Readonly<Record<Progress['phase'], string>> = {
   shapes: 'inferring shapes',
   axes: 'relating axes',
   depth: 'scoring residual branches',
-  basis: 'rotating channels',
+  rotation: 'rotating channels',
   score: 'scoring channels',
   select: 'selecting channels',
   reconstruct: 'reconstructing layers',

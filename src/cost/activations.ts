@@ -2,7 +2,7 @@ import type { Axis } from '../axes/axis.js';
 import type { Grouping } from '../groups/group.js';
 import { bitsOf, type DataType } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
-import type { CostModel, Count } from './cost.js';
+import type { CostModel, SizeOf } from './cost.js';
 import { evaluate, type Monomial } from './polynomial.js';
 
 /** What is known of values besides their axes. */
@@ -16,7 +16,7 @@ const views: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Flatten', 'S
 
 /** A buffer: who writes it and who is the last to read it, by position in the graph (-1 for inputs). */
 interface Buffer {
-  readonly bytes: (count: Count) => number;
+  readonly bytes: (count: SizeOf) => number;
   readonly from: number;
   to: number;
 }
@@ -33,7 +33,7 @@ export function activationMemory(
   { analysis }: Grouping,
   cost: CostModel,
   types: ValueTypes,
-): (count?: Count) => number {
+): (count?: SizeOf) => number {
   const { nodes, inputs, outputs, initializers } = analysis.model.graph;
   const constants = new Set([
     ...initializers.map(({ name }) => name),

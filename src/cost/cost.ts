@@ -9,7 +9,7 @@ import { costRules } from './rules/index.js';
 import { ExtentTable, TermTable } from './terms.js';
 
 /** The number of indices of a factor, as `keptCount(plan)` gives it; asked only for factors of groups. */
-export type Count = (factor: Factor) => number;
+export type SizeOf = (factor: Factor) => number;
 
 /** Names of what can be counted. */
 export type Measure = 'macs' | 'parameters' | 'bytes' | 'weights';
@@ -30,15 +30,15 @@ export interface NodeCost {
  */
 export interface CostModel {
   /** Multiply-adds of Conv, ConvTranspose, Gemm, MatMul, Einsum, LSTM, GRU and RNN at the analysed shapes. */
-  macs(count?: Count): number;
+  macs(count?: SizeOf): number;
   /** Elements of float constants and of quantized ones. */
-  parameters(count?: Count): number;
+  parameters(count?: SizeOf): number;
   /** Their bytes. */
-  bytes(count?: Count): number;
+  bytes(count?: SizeOf): number;
   /** Elements of the weights that are multiplied in a node with multiply-adds: no biases, no normalisation. */
-  weights(count?: Count): number;
+  weights(count?: SizeOf): number;
   /** One entry per node of the graph; a tied constant counts at its first use. */
-  byNode(count?: Count): readonly NodeCost[];
+  byNode(count?: SizeOf): readonly NodeCost[];
   /** The constants that count, each once. */
   readonly counted: readonly ParameterUse[];
   /** Those of `counted` that are weights of a node with multiply-adds. */
@@ -54,8 +54,8 @@ export function costModel(grouping: Grouping, shapeOf: ValueFacts['shapeOf']): C
   const { analysis, groups } = grouping;
   const { nodes } = analysis.model.graph;
   // Which positions an axis has after a permutation depends on which channels go: atoms are variables of their own.
-  const factors = groups.flatMap(({ factor, stuck }) =>
-    stuck ? [factor, ...analysis.system.leaves(factor).filter(({ blocker }) => !blocker)] : [factor],
+  const factors = groups.flatMap(({ factor, pinned }) =>
+    pinned ? [factor, ...analysis.system.leaves(factor).filter(({ blocker }) => !blocker)] : [factor],
   );
   const extents = new ExtentTable(analysis.system, new Map(factors.map((factor, i) => [factor, i] as const)));
 
@@ -76,7 +76,7 @@ export function costModel(grouping: Grouping, shapeOf: ValueFacts['shapeOf']): C
     if (operands.has(use)) tables.weights.add(use.node, 1, use.axes);
   }
 
-  const extentsAt = (count: Count = ({ size }) => size): Float64Array =>
+  const extentsAt = (count: SizeOf = ({ size }) => size): Float64Array =>
     extents.evaluate(Float64Array.from(factors, count));
   return {
     macs: (count) => tables.macs.total(extentsAt(count)),
@@ -102,8 +102,8 @@ export function costModel(grouping: Grouping, shapeOf: ValueFacts['shapeOf']): C
 
 /** Costs of a model that was made from another one: without a count, those of the other. */
 export function relativeTo(dense: CostModel, cost: CostModel): CostModel {
-  const whole: Count = ({ size }) => size;
-  const of = (measure: Measure) => (count?: Count) => (count ? cost[measure](count) : dense[measure]());
+  const whole: SizeOf = ({ size }) => size;
+  const of = (measure: Measure) => (count?: SizeOf) => (count ? cost[measure](count) : dense[measure]());
   return {
     ...cost,
     ...{ macs: of('macs'), parameters: of('parameters'), bytes: of('bytes'), weights: of('weights') },

@@ -1,6 +1,6 @@
 import type { Blocker } from '../axes/axis.js';
 import type { Grouping } from '../groups/group.js';
-import type { CostModel, Count } from './cost.js';
+import type { CostModel, SizeOf } from './cost.js';
 import { evaluate } from './polynomial.js';
 
 export interface CoverageOptions {
@@ -25,7 +25,7 @@ export function coverage(grouping: Grouping, cost: CostModel, options: CoverageO
 }
 
 /** One index for every prunable factor. */
-function floorOf({ byFactor }: Grouping, { residualStream = true }: CoverageOptions): Count {
+function floorOf({ byFactor }: Grouping, { residualStream = true }: CoverageOptions): SizeOf {
   return (factor) => {
     const group = byFactor.get(factor.origin?.factor ?? factor);
     if (!group || (!residualStream && group.normalizedBy.length > 0)) return factor.size;
@@ -35,7 +35,7 @@ function floorOf({ byFactor }: Grouping, { residualStream = true }: CoverageOpti
 }
 
 /** A reason why parameters can't be pruned. */
-export interface Hindrance {
+export interface BlockerCost {
   readonly blocker: Blocker;
   /**
    * Parameters left with one index for every prunable factor that have an axis blocked for this reason.
@@ -45,7 +45,7 @@ export interface Hindrance {
 }
 
 /** The reasons why parameters can't be pruned, the one that holds back the most first. */
-export function blockedBy(grouping: Grouping, cost: CostModel, options: CoverageOptions = {}): Hindrance[] {
+export function blockedBy(grouping: Grouping, cost: CostModel, options: CoverageOptions = {}): BlockerCost[] {
   const { system } = grouping.analysis;
   const floor = floorOf(grouping, options);
   const found = new Map<string, { blocker: Blocker; parameters: number }>();

@@ -1,4 +1,4 @@
-import type { AxisAnalysis, ParameterUse } from '../axes/couple.js';
+import type { AxisCoupling, ParameterUse } from '../axes/couple.js';
 import { intAttribute } from '../onnx/attributes.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
@@ -36,7 +36,7 @@ const places: Readonly<Record<string, Place>> = {
 export class QuantizedWeights {
   private readonly uses = new Map<string, ParameterUse>();
 
-  constructor(private readonly analysis: AxisAnalysis) {
+  constructor(private readonly analysis: AxisCoupling) {
     for (const use of analysis.parameters)
       if (use.source.tensor.dims.length < 2) this.uses.set(`${use.node}:${use.input}`, use);
   }

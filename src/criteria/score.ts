@@ -1,5 +1,5 @@
 import { PruneError, throwIfAborted } from '../errors.js';
-import { goneScore, type Grouping, type PruningGroup } from '../groups/group.js';
+import { removedScore, type Grouping, type PruningGroup } from '../groups/group.js';
 import type { Tensor } from '../onnx/tensor.js';
 import {
   dataNeeds,
@@ -106,7 +106,7 @@ function normalizeKept(scores: Float64Array, how: Normalization, kept: Int32Arra
     Float64Array.from(kept, (channel) => scores[channel]!),
     how,
   );
-  const all = new Float64Array(scores.length).fill(goneScore);
+  const all = new Float64Array(scores.length).fill(removedScore);
   kept.forEach((channel, i) => (all[channel] = normalized[i]!));
   return all;
 }

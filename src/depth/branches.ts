@@ -1,5 +1,5 @@
 import { nodeLabel } from '../axes/couple.js';
-import { findParameters } from '../axes/parameters.js';
+import { findConstants } from '../onnx/constants.js';
 import type { CostModel, NodeCost } from '../cost/cost.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
@@ -27,20 +27,20 @@ export interface Branch {
   /** Nodes between the stream and the sum, ascending. Side inputs (masks, tables, shapes) are not among them. */
   readonly nodes: readonly number[];
   /** Those nodes, and all others that only they read: what the model loses with the branch, besides the sum. */
-  readonly goes: readonly number[];
+  readonly removes: readonly number[];
   /** Shape of the stream, and the ops that multiply in their order: branches of one kind do alike work. */
   readonly kind: string;
 }
 
 /** A sum that looks like the end of a residual branch, and why it can't be removed. */
-export interface Lookalike {
+export interface BlockedBranch {
   readonly name: string;
   readonly why: string;
 }
 
 export interface FoundBranches {
   readonly branches: readonly Branch[];
-  readonly refused: readonly Lookalike[];
+  readonly refused: readonly BlockedBranch[];
 }
 
 export interface BranchSource {
@@ -67,13 +67,13 @@ class Search {
   private readonly constants: ReadonlyMap<string, unknown>;
   private readonly costs: readonly NodeCost[];
   private readonly branches: Branch[] = [];
-  private readonly refused: Lookalike[] = [];
+  private readonly refused: BlockedBranch[] = [];
 
   constructor(private readonly source: BranchSource) {
     const { graph } = source.model;
     this.nodes = graph.nodes;
     this.index = indexGraph(graph);
-    this.constants = findParameters(graph);
+    this.constants = findConstants(graph);
     this.costs = source.cost.byNode();
   }
 
@@ -98,13 +98,13 @@ class Search {
     // What is broadcast to the shape of the rest is no stream: an attention mask is not, though later scores come of it.
     if (dims.some(([before, after]) => before !== undefined && before !== after)) return;
     const name = nodeLabel(node, index);
-    const why = this.obstacle(index, [stream, value, sum], between);
+    const why = this.blockerOf(index, [stream, value, sum], between);
     if (why !== undefined) this.refused.push({ name, why });
     else
       this.branches.push({
         ...{ id: `b${this.branches.length}`, name, node: index, input, stream, value, sum },
         nodes: between,
-        goes: this.goesWith(value, index, input),
+        removes: this.goesWith(value, index, input),
         kind: [dims[0]![0], ...working.map((i) => this.nodes[i]!.opType)].join(' '),
       });
   }
@@ -152,7 +152,7 @@ class Search {
     return [...node.inputs.filter(Boolean), ...(this.index.captured.get(node) ?? [])];
   }
 
-  private obstacle(
+  private blockerOf(
     index: number,
     values: readonly [stream: string, value: string, sum: string],
     between: readonly number[],

@@ -1,11 +1,11 @@
 import type { Axis, Factor } from '../axes/axis.js';
-import { nodeLabel, type AxisAnalysis, type RoleUse } from '../axes/couple.js';
+import { nodeLabel, type AxisCoupling, type RoleUse } from '../axes/couple.js';
 import type { Role } from '../axes/relation.js';
 import type { AxisSystem } from '../axes/system.js';
 import type { Grouping, Member, PruningGroup } from './group.js';
 
 /** Collects the free factors that have weights attached, in graph order. Linear in the number of axes. */
-export function buildGroups(analysis: AxisAnalysis): Grouping {
+export function buildGroups(analysis: AxisCoupling): Grouping {
   const { system, parameters } = analysis;
   const traits = collectTraits(analysis);
   const roles = rolesByParameter(analysis);
@@ -36,7 +36,7 @@ export function buildGroups(analysis: AxisAnalysis): Grouping {
       normalizedBy: [...(traits.normalizedBy.get(factor) ?? [])],
       attention: traits.heads.has(factor) ? 'heads' : traits.headDims.has(factor) ? 'head-dims' : undefined,
       grouped: traits.grouped.has(factor),
-      stuck: stuckChannels(system, factor),
+      pinned: pinnedChannels(system, factor),
     };
   });
   return { analysis, groups, byFactor: new Map(groups.map((group) => [group.factor, group])) };
@@ -50,12 +50,12 @@ function wholeFactors(system: AxisSystem, axis: Axis): Set<Factor> {
 }
 
 /** Channels of a factor that was taken apart which can't go: their atoms are blocked or another factor's. */
-function stuckChannels(system: AxisSystem, factor: Factor): Uint8Array | undefined {
+function pinnedChannels(system: AxisSystem, factor: Factor): Uint8Array | undefined {
   if (!factor.link) return undefined;
-  const stuck = new Uint8Array(factor.size).fill(1);
+  const pinned = new Uint8Array(factor.size).fill(1);
   for (const { blocker, origin } of system.leaves(factor))
-    if (!blocker && origin?.factor === factor) stuck[origin.index] = 0;
-  return stuck;
+    if (!blocker && origin?.factor === factor) pinned[origin.index] = 0;
+  return pinned;
 }
 
 interface Traits {
@@ -65,7 +65,7 @@ interface Traits {
   readonly grouped: ReadonlySet<Factor>;
 }
 
-function collectTraits({ model, system, roles }: AxisAnalysis): Traits {
+function collectTraits({ model, system, roles }: AxisCoupling): Traits {
   const normalizedBy = new Map<Factor, Set<string>>();
   const heads = new Set<Factor>();
   const headDims = new Set<Factor>();
@@ -102,7 +102,7 @@ function rolesByParameter({
   system,
   parameters,
   roles,
-}: AxisAnalysis): Map<number, Map<Factor, FactorRole[]>> {
+}: AxisCoupling): Map<number, Map<Factor, FactorRole[]>> {
   const byParameter = new Map<number, Map<Factor, FactorRole[]>>();
   for (const use of roles) {
     if (use.parameter === undefined) continue;

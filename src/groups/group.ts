@@ -1,5 +1,5 @@
 import type { Factor } from '../axes/axis.js';
-import type { AxisAnalysis, ParameterUse } from '../axes/couple.js';
+import type { AxisCoupling, ParameterUse } from '../axes/couple.js';
 import type { Role } from '../axes/relation.js';
 
 /** One axis of one parameter that carries a group's factor. */
@@ -32,15 +32,15 @@ export interface PruningGroup {
    * For a factor whose positions are permuted somewhere: the channels (1) that have to stay. Undefined for all others,
    * whose channels can all go (but for the last).
    */
-  readonly stuck: Uint8Array | undefined;
+  readonly pinned: Uint8Array | undefined;
 }
 
 /** Score of a channel that went in an earlier step: below every other, so that it is first to go again. */
-export const goneScore = -1e30;
+export const removedScore = -1e30;
 
 /** Groups of a model, with everything needed to price, score, plan and rewrite them. */
 export interface Grouping {
-  readonly analysis: AxisAnalysis;
+  readonly analysis: AxisCoupling;
   readonly groups: readonly PruningGroup[];
   readonly byFactor: ReadonlyMap<Factor, PruningGroup>;
 }

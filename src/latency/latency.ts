@@ -1,5 +1,5 @@
 import { bench } from '../bench/bench.js';
-import type { CostModel, Count } from '../cost/cost.js';
+import type { CostModel, SizeOf } from '../cost/cost.js';
 import { evaluate, polynomialKey, type Monomial } from '../cost/polynomial.js';
 import type { Grouping } from '../groups/group.js';
 import { encodeModel } from '../onnx/codec.js';
@@ -14,7 +14,7 @@ export interface LatencyModel {
   /** Measured milliseconds of the dense model, median. */
   readonly dense: number;
   /** Predicted milliseconds under a plan; without a count those of the dense model as measured. */
-  predict(count?: Count): number;
+  predict(count?: SizeOf): number;
   /** Share of the dense time that was measured op by op. */
   readonly covered: number;
   /** Distinct operations in the table. */
@@ -90,7 +90,7 @@ function remembered(
     readonly operation: ReturnType<typeof operationsOf>[number];
     readonly grid: TimeGrid;
   }[],
-): (count: Count) => number {
+): (count: SizeOf) => number {
   const last = entries.map(() => ({ widths: [] as number[], time: 0 }));
   return (count) =>
     entries.reduce((sum, { operation, grid }, i) => {
@@ -105,7 +105,7 @@ function remembered(
 }
 
 /** Elements of all nodes' outputs under a plan. */
-function outputSizes({ analysis }: Grouping, cost: CostModel): (count: Count) => number {
+function outputSizes({ analysis }: Grouping, cost: CostModel): (count: SizeOf) => number {
   const extents = new Map<string, { readonly polynomial: readonly Monomial[]; factor: number }>();
   const products: { readonly constant: number; readonly extents: readonly (readonly Monomial[])[] }[] = [];
   let fixed = 0;

@@ -1,5 +1,5 @@
 import type { Axis } from '../axes/axis.js';
-import type { CostModel, Count } from '../cost/cost.js';
+import type { CostModel, SizeOf } from '../cost/cost.js';
 import { evaluate, polynomialKey, type Monomial } from '../cost/polynomial.js';
 import type { Grouping } from '../groups/group.js';
 import type { DataType } from '../onnx/data-type.js';
@@ -26,7 +26,7 @@ export interface Operation {
   /** The widths of the dense model. */
   readonly dense: readonly number[];
   /** The widths under a plan. */
-  widths(count: Count): number[];
+  widths(count: SizeOf): number[];
   readonly node: Node;
   /** The model that the node is of. */
   readonly model: Model;

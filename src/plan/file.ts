@@ -3,7 +3,7 @@ import { showAxis } from '../axes/show.js';
 import { PruneError } from '../errors.js';
 import type { Graph } from '../onnx/model.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
-import { nodePlaces, type NodePlace } from './places.js';
+import { nodeKeys, type NodeKey } from './node-keys.js';
 import { keptMasks, type Plan } from './plan.js';
 
 /** The public plan file, version 1: what was removed, in terms of the dense file. */
@@ -42,7 +42,7 @@ export interface PlannedFactor {
   readonly notation: string;
 }
 
-export interface PlannedTensor extends NodePlace {
+export interface PlannedTensor extends NodeKey {
   readonly input: number;
   /** Name of the initializer (or of the Constant's output) in the dense file. */
   readonly initializer: string;
@@ -94,7 +94,7 @@ function notationOf({ analysis, byFactor }: Grouping, { name, members }: Pruning
 function plannedTensors({ analysis }: Grouping, plan: Plan, graph: Graph): PlannedTensor[] {
   const { system, parameters, model } = analysis;
   const masks = keptMasks(plan);
-  const places = nodePlaces(graph);
+  const places = nodeKeys(graph);
   return parameters.flatMap(({ node, input, source, axes }) => {
     const touched = axes.flatMap((axis, i): [string, number[]][] =>
       isTouched(system, axis, masks) ? [[String(i), positions(keepMask(system, axis, masks))]] : [],

@@ -1,4 +1,4 @@
-import type { ParameterSource } from '../axes/parameters.js';
+import type { ConstantSource } from '../onnx/constants.js';
 import { floatAttribute } from '../onnx/attributes.js';
 import type { Consumption, GraphIndex } from '../onnx/graph-index.js';
 import type { Node } from '../onnx/model.js';
@@ -40,7 +40,7 @@ export function followOutput(
   index: number,
   rows: number,
   graph: GraphIndex,
-  sources: ReadonlyMap<string, ParameterSource>,
+  sources: ReadonlyMap<string, ConstantSource>,
 ): Following {
   let sink: BiasSink | undefined;
   let gain: Float64Array | undefined;

@@ -1,4 +1,4 @@
-import type { AxisAnalysis } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
 import type { Factor } from '../axes/axis.js';
 import { coordinates } from '../axes/project.js';
 import { occurrencesOf } from '../criteria/positions.js';
@@ -20,7 +20,7 @@ import { forEachKept, type Layer } from './layer.js';
 import { findLayers } from './layers.js';
 
 export interface HessianOptions {
-  readonly analysis: AxisAnalysis;
+  readonly analysis: AxisCoupling;
   readonly groups: readonly PruningGroup[];
   readonly data: DataSource;
   readonly runtime: Runtime;
@@ -95,7 +95,7 @@ export async function layerHessians(
 
 /** Factors that something else than a layer sums over: products of activations, recurrences. */
 function unmeasuredFactors(
-  { roles, system }: AxisAnalysis,
+  { roles, system }: AxisCoupling,
   layers: ReadonlyMap<number, Layer>,
 ): ReadonlySet<Factor> {
   const found = new Set<Factor>();

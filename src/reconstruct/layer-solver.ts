@@ -1,5 +1,5 @@
 import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
-import type { AxisAnalysis } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
 import type { MatrixProduct } from '../linear/product.js';
 import { isFloat } from '../onnx/data-type.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
@@ -20,10 +20,10 @@ import type { DataType } from '../onnx/data-type.js';
 import type { BiasSink } from './bias.js';
 import { drawRows } from './draw.js';
 import { forEachKept, keptColumns, type KeptPart, type Layer } from './layer.js';
-import { inputKeyOf, keyOf, type Schedule, type Stop } from './schedule.js';
+import { inputKeyOf, keyOf, type SolveOrder, type LayerTurn } from './solve-order.js';
 import { repairLayer, type Repair } from './repair.js';
 import { chooseDamping, solveLayer, type Solution } from './solve.js';
-import type { Activations } from './sweep.js';
+import type { Activations } from './propagate.js';
 
 /** What became of one layer. */
 export interface LayerOutcome {
@@ -38,7 +38,7 @@ export interface LayerOutcome {
 }
 
 interface Context {
-  readonly analysis: AxisAnalysis;
+  readonly analysis: AxisCoupling;
   readonly projection: Projection;
   readonly runtime: Runtime;
   readonly product: MatrixProduct;
@@ -58,7 +58,11 @@ const plenty = 20;
 export class LayerSolver {
   constructor(private readonly context: Context) {}
 
-  async solve({ layer, hasShortcut }: Stop, plan: Schedule, activations: Activations): Promise<LayerOutcome> {
+  async solve(
+    { layer, hasShortcut }: LayerTurn,
+    plan: SolveOrder,
+    activations: Activations,
+  ): Promise<LayerOutcome> {
     const kept = this.keptPart(layer);
     const x = activations.get(inputKeyOf(plan.differing, layer))!;
     const y = activations.get(layer.y)!;

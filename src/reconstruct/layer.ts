@@ -1,4 +1,4 @@
-import type { ParameterSource } from '../axes/parameters.js';
+import type { ConstantSource } from '../onnx/constants.js';
 import { floatAttribute, intAttribute } from '../onnx/attributes.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
@@ -30,7 +30,7 @@ export interface Layer {
   /** The node's first output. */
   readonly output: string;
   readonly weightInput: number;
-  readonly weight: ParameterSource;
+  readonly weight: ConstantSource;
   readonly layout: WeightLayout;
   /** Axis of the weight that is contracted, and the one that makes outputs. */
   readonly inputAxis: number;
@@ -47,7 +47,7 @@ export interface Layer {
 /** What a node would be as a layer, without its bias; a reason if it can't be one, undefined if it is something else. */
 export function layerShape(
   node: Node,
-  sources: ReadonlyMap<string, ParameterSource>,
+  sources: ReadonlyMap<string, ConstantSource>,
 ): Omit<Layer, 'node' | 'name' | 'bias'> | string | undefined {
   if (node.domain !== '' || !['Conv', 'Gemm', 'MatMul'].includes(node.opType)) return undefined;
   const [x = '', weightName = ''] = node.inputs;

@@ -1,5 +1,5 @@
 import { nodeLabel } from '../axes/couple.js';
-import { findParameters } from '../axes/parameters.js';
+import { findConstants } from '../onnx/constants.js';
 import { capturedNames, indexGraph } from '../onnx/graph-index.js';
 import type { Model } from '../onnx/model.js';
 import { followOutput, type Shortcut } from './bias.js';
@@ -19,7 +19,7 @@ export interface FoundLayers {
 
 /** All layers of a model's main graph, in graph order. */
 export function findLayers({ graph }: Model): FoundLayers {
-  const sources = findParameters(graph);
+  const sources = findConstants(graph);
   const index = indexGraph(graph);
   const uses = new Map<unknown, number>();
   const count = (name: string): void => {

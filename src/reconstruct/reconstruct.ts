@@ -1,4 +1,4 @@
-import type { AxisAnalysis } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
 import type { KeptMasks } from '../axes/project.js';
 import type { DataSource } from '../data/batch.js';
 import { throwIfAborted } from '../errors.js';
@@ -13,8 +13,8 @@ import { reconstructDefaults } from './defaults.js';
 import { findLayers } from './layers.js';
 import { LayerSolver, type LayerOutcome } from './layer-solver.js';
 import type { Repair } from './repair.js';
-import { schedule } from './schedule.js';
-import { sweep } from './sweep.js';
+import { schedule } from './solve-order.js';
+import { propagate } from './propagate.js';
 import { withWeights } from './weight-edit.js';
 
 export interface ReconstructOptions {
@@ -31,7 +31,7 @@ export interface ReconstructOptions {
 }
 
 export interface ReconstructInput extends ReconstructOptions {
-  readonly analysis: AxisAnalysis;
+  readonly analysis: AxisCoupling;
   /** What will be removed, as `keptMasks(plan)` gives it. */
   readonly masks: KeptMasks;
   /** The analysed model, with its dense weights. */
@@ -99,7 +99,7 @@ export async function reconstruct(input: ReconstructInput): Promise<Reconstructi
       ...options,
     });
     try {
-      await sweep(plan, model, data, weights, runtime, signal, async (stops, activations) => {
+      await propagate(plan, model, data, weights, runtime, signal, async (stops, activations) => {
         for (const stop of stops) {
           throwIfAborted(signal);
           input.onProgress?.(outcomes.length, total, stop.layer.name);

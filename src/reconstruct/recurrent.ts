@@ -1,4 +1,4 @@
-import type { ParameterSource } from '../axes/parameters.js';
+import type { ConstantSource } from '../onnx/constants.js';
 import { intAttribute, stringAttribute } from '../onnx/attributes.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
@@ -26,7 +26,7 @@ const kinds = ['RNN', 'GRU', 'LSTM'];
 export function recurrentLayers(
   node: Node,
   index: number,
-  sources: ReadonlyMap<string, ParameterSource>,
+  sources: ReadonlyMap<string, ConstantSource>,
 ): readonly Omit<Layer, 'name'>[] | string | undefined {
   if (node.domain !== '' || !kinds.includes(node.opType)) return undefined;
   const [x = '', w = '', r = '', b = '', lengths = ''] = node.inputs;

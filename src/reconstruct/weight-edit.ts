@@ -1,4 +1,4 @@
-import { findParameters } from '../axes/parameters.js';
+import { findConstants } from '../onnx/constants.js';
 import { withAttribute, withoutAttribute } from '../onnx/attributes.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
@@ -14,7 +14,7 @@ export type Weights = ReadonlyMap<number, ReadonlyMap<number, Tensor>>;
  */
 export function withWeights(model: Model, weights: Weights): Model {
   const { graph } = model;
-  const sources = findParameters(graph);
+  const sources = findConstants(graph);
   const readers = new Map<string, number>();
   const count = (name: string): void => void readers.set(name, (readers.get(name) ?? 0) + 1);
   for (const node of graph.nodes) {

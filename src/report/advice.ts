@@ -1,5 +1,5 @@
 import type { Blocker } from '../axes/axis.js';
-import type { Hindrance } from '../cost/coverage.js';
+import type { BlockerCost } from '../cost/coverage.js';
 import { formatCount } from './numbers.js';
 
 /** Where an axis is blocked and why, in one phrase: `Gather '/emb' input 0 axis 0: its rows are …`. */
@@ -29,9 +29,9 @@ export function remedyFor({ node, op, axis, why }: Blocker): string | undefined 
 }
 
 /** One line a reason: the parameters it holds back, the reason, the remedy. Alike nodes share a line. */
-export function hindranceLines(hindrances: readonly Hindrance[], limit: number): string[] {
+export function blockerLines(blockers: readonly BlockerCost[], limit: number): string[] {
   const merged = new Map<string, { first: Blocker; nodes: number; parameters: number }>();
-  for (const { blocker, parameters } of hindrances) {
+  for (const { blocker, parameters } of blockers) {
     const isGraph = blocker.op.startsWith('graph ');
     const key = JSON.stringify([blocker.op, blocker.why, isGraph && [blocker.node, blocker.axis]]);
     const entry = merged.get(key);

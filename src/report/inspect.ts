@@ -1,5 +1,5 @@
 import type { GroupSummary, Inspection } from '../inspect.js';
-import { hindranceLines } from './advice.js';
+import { blockerLines } from './advice.js';
 import { formatBytes, formatCount, formatMilliseconds, formatShare, plural } from './numbers.js';
 import { alignColumns, alignLabels } from './table.js';
 
@@ -8,7 +8,7 @@ const reasons = 10;
 
 /** The groups, what they reach, and the costliest reasons that hold parameters back. */
 export function inspectionText(inspection: Inspection, title: string): string {
-  const { groups, coverage, hindrances, timings } = inspection;
+  const { groups, coverage, blockers, timings } = inspection;
   const head = alignLabels([
     [
       'model',
@@ -32,9 +32,9 @@ export function inspectionText(inspection: Inspection, title: string): string {
     ? ['', ...alignLast(alignColumns, [['group', 'size', 'parameters', 'MACs', 'tensors', 'kind'], ...rows])]
     : [];
   const residual = branchLines(inspection);
-  const blocked = hindrances.length
+  const blocked = blockers.length
     ? ['', 'held back (parameters, where, why, remedy):'].concat(
-        hindranceLines(hindrances, reasons).map((line) => `  ${line}`),
+        blockerLines(blockers, reasons).map((line) => `  ${line}`),
       )
     : [];
   return [...head, ...table, ...residual, ...blocked, ''].join('\n');

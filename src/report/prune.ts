@@ -13,7 +13,7 @@ import type {
 import type { BudgetOutcome } from '../select/budget.js';
 import type { KnapsackOutcome } from '../select/select.js';
 import type { VerifyReport } from '../verify/report.js';
-import { hindranceLines } from './advice.js';
+import { blockerLines } from './advice.js';
 import { coverageText } from './inspect.js';
 import { formatBytes, formatCount, formatError, formatMilliseconds, formatShare, plural } from './numbers.js';
 import { alignColumns, alignLabels } from './table.js';
@@ -59,7 +59,7 @@ export function pruneText(outcome: PruneOutcome): string {
     ...report.budgets.map((budget): [string, string] => ['budget', budgetText(budget)]),
     ...(report.latency ? ([['latency', latencyText(report.latency)]] as [string, string][]) : []),
     ...(report.knapsack ? ([['knapsack', knapsackText(report.knapsack)]] as [string, string][]) : []),
-    ...(report.basis.length > 0 ? ([['rotated', rotatedText(report)]] as [string, string][]) : []),
+    ...(report.rotated.length > 0 ? ([['rotated', rotatedText(report)]] as [string, string][]) : []),
     ...(report.reconstruction
       ? ([[repairLabels[report.reconstruction.repair], reconstructionText(report.reconstruction)]] as [
           string,
@@ -199,8 +199,8 @@ function groupsText(groups: readonly GroupOutcome[]): string {
   return `${cut} of ${groups.length} pruned`;
 }
 
-function rotatedText({ basis }: PruneReport): string {
-  return `the channels of ${plural(basis.length, 'group')}, so that fewer of them matter`;
+function rotatedText({ rotated }: PruneReport): string {
+  return `the channels of ${plural(rotated.length, 'group')}, so that fewer of them matter`;
 }
 
 /** One line: how many layers on what, and how far the mean output error of a layer fell. */
@@ -227,7 +227,7 @@ export function proofText(proof: VerifyReport | undefined): string {
 }
 
 /** What was left whole and what blocks the rest, where that matters. */
-function leftText({ groups, coverage, hindrances }: PruneReport): string[] {
+function leftText({ groups, coverage, blockers }: PruneReport): string[] {
   const lines: string[] = [];
   const byNote = new Map<string, GroupOutcome[]>();
   for (const group of groups) {
@@ -240,9 +240,9 @@ function leftText({ groups, coverage, hindrances }: PruneReport): string[] {
     const more = whole.length > names.length ? ` and ${whole.length - names.length} more` : '';
     lines.push(`  ${names.join(', ')}${more}: ${note}`);
   }
-  if (coverage.all.parameters < lowCoverage && hindrances.length > 0) {
+  if (coverage.all.parameters < lowCoverage && blockers.length > 0) {
     lines.push('', 'held back (parameters, where, why, remedy):');
-    for (const line of hindranceLines(hindrances, listed)) lines.push(`  ${line}`);
+    for (const line of blockerLines(blockers, listed)) lines.push(`  ${line}`);
   }
   return lines;
 }

@@ -1,4 +1,4 @@
-import { paretoFront, targetText, type CellResult, type SweepResult } from '../sweep/sweep.js';
+import { paretoFront, targetText, type CellResult, type SweepResult } from '../sweep/cells.js';
 import { formatError } from './numbers.js';
 import { alignColumns } from './table.js';
 

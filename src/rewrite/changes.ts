@@ -1,4 +1,4 @@
-import type { AxisAnalysis } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
 import { intsAttribute } from '../onnx/attributes.js';
 import { opsetOf } from '../onnx/domain.js';
 import { parameterOf } from '../onnx/schema.js';
@@ -16,10 +16,10 @@ export interface Variant {
 
 /** Applies rules to nodes of a graph. */
 export class NodeChanges {
-  private readonly parameterAxes = new Map<string, AxisAnalysis['parameters'][number]['axes']>();
+  private readonly parameterAxes = new Map<string, AxisCoupling['parameters'][number]['axes']>();
 
   constructor(
-    private readonly analysis: AxisAnalysis,
+    private readonly analysis: AxisCoupling,
     private readonly projection: Projection,
   ) {
     for (const { node, input, axes } of analysis.parameters) this.parameterAxes.set(`${node}:${input}`, axes);

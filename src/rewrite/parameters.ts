@@ -1,4 +1,4 @@
-import { findParameters, type ParameterSource } from '../axes/parameters.js';
+import { findConstants, type ConstantSource } from '../onnx/constants.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
@@ -38,7 +38,7 @@ export function sliceOf(node: number, input: number, axes: ReadonlyMap<number, I
 export function replaceParameters(model: Model, edit: ModelEdit, replacements: readonly Replacement[]): void {
   if (replacements.length === 0) return;
   const readers = new Readers(model);
-  const bySource = new Map<ParameterSource, Map<string, Replacement>>();
+  const bySource = new Map<ConstantSource, Map<string, Replacement>>();
   for (const replacement of replacements) {
     const name = model.graph.nodes[replacement.node]!.inputs[replacement.input]!;
     const source = readers.sources.get(name)!;
@@ -59,13 +59,13 @@ const useKey = ({ node, input }: Use): string => `${node}:${input}`;
 
 /** Who reads each parameter, under which of its names. */
 class Readers {
-  readonly sources: ReadonlyMap<string, ParameterSource>;
+  readonly sources: ReadonlyMap<string, ConstantSource>;
   /** The node that makes an alias of a parameter, by the alias. */
   readonly aliasNodes = new Map<string, number>();
-  private readonly bySource = new Map<ParameterSource, Map<string, Use[]>>();
+  private readonly bySource = new Map<ConstantSource, Map<string, Use[]>>();
 
   constructor({ graph }: Model) {
-    this.sources = findParameters(graph);
+    this.sources = findConstants(graph);
     graph.nodes.forEach((node, index) => {
       const [output = ''] = node.outputs;
       const isAlias = node.opType === 'Identity' && this.sources.has(output);
@@ -79,7 +79,7 @@ class Readers {
     for (const { name } of graph.outputs) this.add(name, { node: -1, input: 0 });
   }
 
-  of(source: ParameterSource): ReadonlyMap<string, readonly Use[]> {
+  of(source: ConstantSource): ReadonlyMap<string, readonly Use[]> {
     return this.bySource.get(source)!;
   }
 
@@ -96,7 +96,7 @@ class Readers {
 
 function replaceSource(
   edit: ModelEdit,
-  source: ParameterSource,
+  source: ConstantSource,
   needed: ReadonlyMap<string, Replacement>,
   readers: Readers,
 ): void {

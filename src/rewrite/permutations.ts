@@ -1,4 +1,4 @@
-import type { AxisAnalysis } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
 import { withAttribute } from '../onnx/attributes.js';
 import { integerTensor } from '../onnx/values.js';
 import { makeNode, type ModelEdit } from './edit.js';
@@ -9,7 +9,7 @@ import type { Projection } from './projection.js';
  * Returns the nodes that went into it; those that no plan touches stay as they are.
  */
 export function rewritePermutations(
-  { axes, permutations, model }: AxisAnalysis,
+  { axes, permutations, model }: AxisCoupling,
   projection: Projection,
   edit: ModelEdit,
 ): ReadonlySet<number> {

@@ -1,5 +1,5 @@
 import type { Axis } from '../axes/axis.js';
-import type { AxisAnalysis } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
 import { keepMask, isTouched, type KeptMasks } from '../axes/project.js';
 import type { AxisSystem } from '../axes/system.js';
 
@@ -64,7 +64,7 @@ export type ShapeOf = (value: string) => Dims | undefined;
  * Shapes of the pruned model's values. The analysis may have been made at another size of the symbolic dims than
  * `dense`: an axis that holds such a dim grows in proportion.
  */
-export function predictShapes(analysis: AxisAnalysis, projection: Projection, dense: ShapeOf): ShapeOf {
+export function predictShapes(analysis: AxisCoupling, projection: Projection, dense: ShapeOf): ShapeOf {
   return (value) => {
     const dims = dense(value);
     const axes = analysis.axes.get(value);

@@ -1,5 +1,5 @@
-import type { AxisAnalysis } from '../axes/couple.js';
-import type { ParameterSource } from '../axes/parameters.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import type { ConstantSource } from '../onnx/constants.js';
 import { graphAttributes } from '../onnx/attributes.js';
 import type { Node } from '../onnx/model.js';
 import type { Projection } from './projection.js';
@@ -18,8 +18,8 @@ export interface ShapeRegion {
 const draws = /^(Random|Bernoulli$|Multinomial$)/;
 
 export function findShapeRegion(
-  { model, axes }: AxisAnalysis,
-  sources: ReadonlyMap<string, ParameterSource>,
+  { model, axes }: AxisCoupling,
+  sources: ReadonlyMap<string, ConstantSource>,
   projection: Projection,
 ): ShapeRegion {
   const nodes = new Set<number>();

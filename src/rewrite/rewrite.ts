@@ -1,5 +1,5 @@
-import type { AxisAnalysis } from '../axes/couple.js';
-import { findParameters } from '../axes/parameters.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import { findConstants } from '../onnx/constants.js';
 import type { KeptMasks } from '../axes/project.js';
 import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
@@ -11,7 +11,7 @@ import { correctComputedSizes, planSizes } from './sizes.js';
 import { refreshValueInfos } from './value-infos.js';
 
 export interface RewriteInput {
-  readonly analysis: AxisAnalysis;
+  readonly analysis: AxisCoupling;
   /** Kept indices of factors, as `keptMasks(plan)` gives them. */
   readonly masks: KeptMasks;
   /** The model to slice: the analysed one with the same nodes, maybe with other weights. Default: the analysed one. */
@@ -57,7 +57,7 @@ export async function rewriteModel(input: RewriteInput): Promise<RewriteResult> 
 
   const edited = edit.apply();
   // Constants, also under the names that Identity gives them, were sliced use by use.
-  const constants = findParameters(edited.model.graph);
+  const constants = findConstants(edited.model.graph);
   const labels = (nodes: typeof edited.added): string[] => nodes.map((node) => node.name || node.outputs[0]!);
   return {
     model: { ...edited.model, graph: refreshValueInfos(edited.model.graph, analysis, projection) },
@@ -67,7 +67,7 @@ export async function rewriteModel(input: RewriteInput): Promise<RewriteResult> 
   };
 }
 
-function sliceParameters(analysis: AxisAnalysis, projection: Projection): TensorSlice[] {
+function sliceParameters(analysis: AxisCoupling, projection: Projection): TensorSlice[] {
   const slices: TensorSlice[] = [];
   for (const { node, input, source, axes } of analysis.parameters) {
     const kept = new Map<number, Int32Array>();

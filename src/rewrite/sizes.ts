@@ -1,4 +1,4 @@
-import { findParameters, type ParameterSource } from '../axes/parameters.js';
+import { findConstants, type ConstantSource } from '../onnx/constants.js';
 import { intAttribute, intsAttribute, withAttribute, withoutAttribute } from '../onnx/attributes.js';
 import { opsetOf } from '../onnx/domain.js';
 import { capturedNames } from '../onnx/graph-index.js';
@@ -47,7 +47,7 @@ export async function planSizes(
 ): Promise<SizePlan> {
   const { analysis } = input;
   const { nodes } = model.graph;
-  const sources = findParameters(model.graph);
+  const sources = findConstants(model.graph);
   const changes = new NodeChanges(analysis, projection);
   const ruled = new Map<number, RewriteRule>();
   nodes.forEach((node, index) => {
@@ -177,7 +177,7 @@ function computedOperands(
   model: Model,
   index: number,
   rule: RewriteRule,
-  sources: ReadonlyMap<string, ParameterSource>,
+  sources: ReadonlyMap<string, ConstantSource>,
 ): ReadonlyMap<string, number> {
   const node = model.graph.nodes[index]!;
   const opset = opsetOf(model, node.domain);
@@ -193,7 +193,7 @@ function computedOperands(
 function boundaryUses(
   { analysis }: RewriteInput,
   { graph }: Model,
-  sources: ReadonlyMap<string, ParameterSource>,
+  sources: ReadonlyMap<string, ConstantSource>,
   projection: Projection,
 ): Omit<ComputedOperand, 'wanted'>[] {
   if (!graph.nodes.some(({ opType }) => opType === 'Shape' || opType === 'Size')) return [];
@@ -211,7 +211,7 @@ function boundaryUses(
 async function denseVariants(
   { runtime, shapeOf, variedShapeOf }: RewriteInput,
   model: Model,
-  sources: ReadonlyMap<string, ParameterSource>,
+  sources: ReadonlyMap<string, ConstantSource>,
   names: ReadonlySet<string>,
 ): Promise<Variant[]> {
   const shapes: ShapeOf[] = [shapeOf];
@@ -244,7 +244,7 @@ function setList(
   index: number,
   name: string,
   values: readonly number[],
-  sources: ReadonlyMap<string, ParameterSource>,
+  sources: ReadonlyMap<string, ConstantSource>,
 ): Replacement[] {
   const node = edit.node(index);
   const opset = opsetOf(model, node.domain);

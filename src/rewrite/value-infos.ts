@@ -1,9 +1,9 @@
-import type { AxisAnalysis } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
 import type { Dimension, Graph, ValueInfo } from '../onnx/model.js';
 import { scaled, type Projection } from './projection.js';
 
 /** Brings the declared shapes of a rewritten graph up to date; symbolic dims stay symbolic. */
-export function refreshValueInfos(graph: Graph, analysis: AxisAnalysis, projection: Projection): Graph {
+export function refreshValueInfos(graph: Graph, analysis: AxisCoupling, projection: Projection): Graph {
   const initializers = new Map(graph.initializers.map(({ name, dims }) => [name, dims]));
   const values = new Set(graph.nodes.flatMap((node) => node.outputs));
   const refresh = (info: ValueInfo): ValueInfo => {

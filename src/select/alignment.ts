@@ -39,7 +39,7 @@ export class Alignment {
     this.least = Int32Array.from(carriers, (group, i) =>
       Math.max(
         1,
-        group.stuck?.reduce((count, stays) => count + stays, 0) ?? 0,
+        group.pinned?.reduce((count, stays) => count + stays, 0) ?? 0,
         group.size - Math.floor(group.size * maxRatio),
         leastFor(group, this.extents[i]!, minChannels),
       ),

@@ -1,10 +1,10 @@
-import type { CostModel, Count } from '../cost/cost.js';
+import type { CostModel, SizeOf } from '../cost/cost.js';
 import { PruneError } from '../errors.js';
 
 export type BudgetMeasure = 'macs' | 'params' | 'bytes' | 'latency';
 
 /** Costs of plans; `latency` (milliseconds) where it was measured. */
-export type Priced = CostModel & { readonly latency?: (count?: Count) => number };
+export type Priced = CostModel & { readonly latency?: (count?: SizeOf) => number };
 
 /**
  * A share of the dense cost (`0.5`, `'50%'`: at most 1) or an absolute cost (`3e8`, `'300M'`; `'3ms'`), by measure.
@@ -64,7 +64,7 @@ function invalid(text: string): never {
 }
 
 /** @throws PruneError `invalid-option` for the latency where nothing was measured. */
-export function costOf(cost: Priced, measure: BudgetMeasure, count?: Count): number {
+export function costOf(cost: Priced, measure: BudgetMeasure, count?: SizeOf): number {
   if (measure === 'latency') {
     if (cost.latency) return cost.latency(count);
     throw new PruneError(
@@ -75,7 +75,7 @@ export function costOf(cost: Priced, measure: BudgetMeasure, count?: Count): num
   return measure === 'params' ? cost.parameters(count) : cost[measure](count);
 }
 
-export function meets(cost: Priced, limits: readonly Limit[], count: Count): boolean {
+export function meets(cost: Priced, limits: readonly Limit[], count: SizeOf): boolean {
   return limits.every(({ measure, limit }) => costOf(cost, measure, count) <= limit);
 }
 
@@ -103,7 +103,7 @@ export function budgetOutcomes(
   limits: readonly Limit[],
   kept: Int32Array,
   next: readonly (number | undefined)[],
-  count: (kept: Int32Array) => Count,
+  count: (kept: Int32Array) => SizeOf,
 ): BudgetOutcome[] {
   const raised = kept.slice();
   const above = limits.map(() => Infinity);
@@ -129,7 +129,7 @@ export function budgetOutcomes(
 export function worstLimit(
   cost: Priced,
   limits: readonly Limit[],
-  count: Count,
+  count: SizeOf,
 ): { limit: Limit; reached: number } {
   return limits
     .map((limit) => ({ limit, reached: costOf(cost, limit.measure, count) }))

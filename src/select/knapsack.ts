@@ -1,5 +1,5 @@
 import { PruneError } from '../errors.js';
-import { goneScore, type Grouping, type PruningGroup } from '../groups/group.js';
+import { removedScore, type Grouping, type PruningGroup } from '../groups/group.js';
 import { budgetOutcomes, costOf, limitsOf, type Limit, type Priced } from './budget.js';
 import { upperBound } from './knapsack/bound.js';
 import { solveGreedily } from './knapsack/greedy.js';
@@ -84,7 +84,7 @@ export async function selectKnapsack(
 function problemOf(cost: Priced, limits: readonly Limit[], { candidates, alignment }: Candidates): Problem {
   let lowest = 0;
   for (const { scores } of candidates)
-    for (const score of scores) if (score !== goneScore) lowest = Math.min(lowest, score);
+    for (const score of scores) if (score !== removedScore) lowest = Math.min(lowest, score);
   const items = candidates.map((candidate, i) => itemOf(candidate, alignment.levels(i), lowest));
   const total = items.reduce((sum, { values }) => sum + values.at(-1)!, 0);
   const count = countOf(candidates);
@@ -105,10 +105,10 @@ function problemOf(cost: Priced, limits: readonly Limit[], { candidates, alignme
 /** Channels that can't go have infinite scores: they are worth as much as the best of the others, and always stay. */
 function itemOf({ scores }: Candidate, allowed: Int32Array, lowest: number): Item {
   const best = scores.reduce((high, score) => (score === Infinity ? high : Math.max(high, score)), lowest);
-  const stuck = scores.reduce((count, score) => count + Number(score === Infinity), 0);
-  const levels = allowed.filter((level) => level >= stuck);
+  const pinned = scores.reduce((count, score) => count + Number(score === Infinity), 0);
+  const levels = allowed.filter((level) => level >= pinned);
   const sorted = scores
-    .map((score) => (score === goneScore ? 0 : Math.min(score, best) - lowest))
+    .map((score) => (score === removedScore ? 0 : Math.min(score, best) - lowest))
     .sort((a, b) => b - a);
   const sums = new Float64Array(sorted.length + 1);
   sorted.forEach((score, i) => (sums[i + 1] = sums[i]! + score));

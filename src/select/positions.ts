@@ -4,8 +4,8 @@ import type { Grouping, PruningGroup } from '../groups/group.js';
 import { keptMasks } from '../plan/plan.js';
 
 /** Scores with channels that have to stay above all others. */
-export function withoutStuck({ stuck }: PruningGroup, scores: Float64Array): Float64Array {
-  return stuck ? scores.map((score, channel) => (stuck[channel] ? Infinity : score)) : scores;
+export function withoutPinned({ pinned }: PruningGroup, scores: Float64Array): Float64Array {
+  return pinned ? scores.map((score, channel) => (pinned[channel] ? Infinity : score)) : scores;
 }
 
 /**
@@ -18,7 +18,7 @@ export function keepAxes(
   scores: ReadonlyMap<PruningGroup, Float64Array>,
 ): void {
   const { analysis, groups, byFactor } = grouping;
-  if (groups.every(({ stuck }) => !stuck)) return;
+  if (groups.every(({ pinned }) => !pinned)) return;
   const { system } = analysis;
   let masks = keptMasks({ kept: plan });
   const visit = (axis: Axis): void => {

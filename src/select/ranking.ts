@@ -83,8 +83,8 @@ function ownRatio({ ratio: own, shared }: Candidate, ratio: number): number {
 }
 
 /** Channels that could go at all. */
-function freeChannels({ group: { size, stuck } }: Candidate): number {
-  return stuck ? stuck.reduce((free, stays) => free - stays, size) : size;
+function freeChannels({ group: { size, pinned } }: Candidate): number {
+  return pinned ? pinned.reduce((free, stays) => free - stays, size) : size;
 }
 
 function localKept(candidate: Candidate, ratio: number): number {

@@ -1,5 +1,5 @@
 import type { Factor } from '../axes/axis.js';
-import type { Count } from '../cost/cost.js';
+import type { SizeOf } from '../cost/cost.js';
 import { PruneError } from '../errors.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import type { Plan } from '../plan/plan.js';
@@ -17,7 +17,7 @@ import {
 import { carriersFor } from './eligible.js';
 import { checkGlobs, memberNames, nameFilter } from './names.js';
 import { resolveOptions, type KnapsackSolver, type ResolvedOptions, type SelectOptions } from './options.js';
-import { keepAxes, withoutStuck } from './positions.js';
+import { keepAxes, withoutPinned } from './positions.js';
 import { allocate, channelRanks, keptChannels, type Allocation, type Candidate } from './ranking.js';
 
 /** What became of one group. */
@@ -151,7 +151,7 @@ export function findCandidates(
     const names = [...memberNames(grouping, group), group.id, group.name];
     return {
       group,
-      scores: withoutStuck(group, scores.get(group)!),
+      scores: withoutPinned(group, scores.get(group)!),
       least: alignment.least[i]!,
       shared: found.shared.has(group),
       ratio: overrides.find(({ matches }) => names.some(matches))?.ratio,
@@ -161,7 +161,7 @@ export function findCandidates(
 }
 
 /** Kept counts as a function of factors, reading `kept` live; an atom counts while its channel's rank does. */
-export function countOf(candidates: readonly Candidate[]): (kept: Int32Array) => Count {
+export function countOf(candidates: readonly Candidate[]): (kept: Int32Array) => SizeOf {
   const index = new Map<Factor, number>(candidates.map(({ group }, i) => [group.factor, i]));
   const ranks = new Map<number, Int32Array>();
   const rankOf = (candidate: number, channel: number): number => {
@@ -181,7 +181,7 @@ export function countOf(candidates: readonly Candidate[]): (kept: Int32Array) =>
 interface Search {
   readonly allocation: Allocation;
   readonly alignment: Alignment;
-  readonly count: (kept: Int32Array) => Count;
+  readonly count: (kept: Int32Array) => SizeOf;
   readonly options: ResolvedOptions;
 }
 
@@ -233,7 +233,7 @@ export function outOfReach(
   grouping: Grouping,
   cost: Priced,
   limits: readonly Limit[],
-  count: Count,
+  count: SizeOf,
   options: ResolvedOptions,
 ): PruneError {
   const { limit, reached } = worstLimit(cost, limits, count);

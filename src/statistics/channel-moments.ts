@@ -8,7 +8,7 @@ import type { Tensor } from '../onnx/tensor.js';
 import { integerTensor } from '../onnx/values.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { denseValues } from './dense-values.js';
-import { untieParameters } from './untied.js';
+import { splitSharedWeights } from './shared-weights.js';
 
 export interface MomentOptions {
   readonly runtime: Runtime;
@@ -81,7 +81,7 @@ const keyOf = ({ value, axis }: ChannelRead): string => `moments/${axis}/${value
 /** The model with nodes for the moments of the values. */
 function momentsModel(grouping: Grouping, reads: readonly ChannelRead[]): Model {
   // The grouping may hold other weights than the model.
-  const { model, tensors } = untieParameters(grouping, grouping.groups);
+  const { model, tensors } = splitSharedWeights(grouping, grouping.groups);
   const { graph } = model;
   const nodes: Node[] = [];
   const axesTensors: Tensor[] = [];

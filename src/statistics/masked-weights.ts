@@ -1,6 +1,6 @@
 import type { ParameterUse } from '../axes/couple.js';
 import { keepMask } from '../axes/project.js';
-import type { ParameterSource } from '../axes/parameters.js';
+import type { ConstantSource } from '../onnx/constants.js';
 import type { Role } from '../axes/relation.js';
 import type { Grouping, Member, PruningGroup } from '../groups/group.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -19,7 +19,7 @@ export function maskedGrouping(grouping: Grouping, plan: Plan): Grouping {
   if (plan.kept.size === 0) return grouping;
   const { system, model } = grouping.analysis;
   const masks = keptMasks(plan);
-  const sources = new Map<ParameterSource | ParameterUse, ParameterSource>();
+  const sources = new Map<ConstantSource | ParameterUse, ConstantSource>();
   const maskedUse = (use: ParameterUse): ParameterUse => {
     const key = use.source.tied ? use.source : use;
     let source = sources.get(key);

@@ -12,7 +12,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import { measureActivations } from './activations.js';
 import { gateMembers, SensitivitySums, type GroupWeights } from './sensitivities.js';
 import { byChannel, productSums } from './slice-sums.js';
-import { untieParameters, type UntiedModel } from './untied.js';
+import { splitSharedWeights, type SplitModel } from './shared-weights.js';
 
 export interface MeasureOptions {
   readonly runtime: Runtime;
@@ -28,7 +28,7 @@ export interface MeasureOptions {
  */
 export class Measurement {
   private readonly runner: GradientRunner;
-  private readonly untied: UntiedModel;
+  private readonly untied: SplitModel;
 
   constructor(
     grouping: Grouping,
@@ -36,7 +36,7 @@ export class Measurement {
     private readonly options: MeasureOptions,
   ) {
     const { runtime, loss, signal } = options;
-    this.untied = untieParameters(grouping, grouping.groups);
+    this.untied = splitSharedWeights(grouping, grouping.groups);
     const { model, tensors, nameOf } = this.untied;
     // Gates need the gradients of few tensors, and none of those that cost a product each.
     const isGatesOnly = !needs.some((need) => need !== 'gates' && need !== 'activations');
@@ -61,7 +61,7 @@ export class Measurement {
       weights: reader.weightsOf(group).filter(({ member }) => isFloat32(member)),
       nameOf: (member) => this.untied.nameOf(member.parameter),
     })); // prettier-ignore
-    const tensors = untieParameters(grouping, grouping.groups).tensors;
+    const tensors = splitSharedWeights(grouping, grouping.groups).tensors;
     if (wants('exampleGradients')) {
       const sums = await this.sums(weights, tensors, singles(this.options.data));
       for (const [group, { gradients }] of sums.result())

@@ -1,5 +1,5 @@
-import type { AxisAnalysis } from '../axes/couple.js';
-import { findParameters } from '../axes/parameters.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import { findConstants } from '../onnx/constants.js';
 import type { Factor } from '../axes/axis.js';
 import type { KeptMasks } from '../axes/project.js';
 import { tensorInfo } from '../onnx/graph-model.js';
@@ -36,13 +36,13 @@ const delicate = new Set('Sqrt Log Pow Div Reciprocal Exp Acos Acosh Asin Atanh 
  * nodes share a cut, and many nodes (those of a residual stream) are cut again where their weights get too large.
  */
 export function cutsAround(
-  analysis: AxisAnalysis,
+  analysis: AxisCoupling,
   masks: KeptMasks,
   comparable: ReadonlySet<string>,
   shapes: Shapes,
 ): Cut[] {
   const { graph } = analysis.model;
-  const sources = findParameters(graph);
+  const sources = findConstants(graph);
   const writers = new Map<string, number>();
   graph.nodes.forEach(({ outputs }, index) => {
     for (const name of outputs) if (name !== '') writers.set(name, index);
@@ -128,7 +128,7 @@ function rankOf(name: string, shapes: Shapes): undefined[] {
 }
 
 /** Indices of the nodes that each pruned factor runs through, ascending. */
-function nodesByFactor({ model, axes, parameters, system }: AxisAnalysis, masks: KeptMasks): number[][] {
+function nodesByFactor({ model, axes, parameters, system }: AxisCoupling, masks: KeptMasks): number[][] {
   const byFactor = new Map<Factor, Set<number>>([...masks.keys()].map((factor) => [factor, new Set()]));
   const note = (axis: Parameters<typeof system.leaves>[0], node: number): void => {
     for (const leaf of system.leaves(axis)) byFactor.get(leaf.origin?.factor ?? leaf)?.add(node);

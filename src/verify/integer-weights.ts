@@ -1,4 +1,4 @@
-import { findParameters } from '../axes/parameters.js';
+import { findConstants } from '../onnx/constants.js';
 import { intAttribute } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
@@ -29,7 +29,7 @@ export function integerZeros(graph: Graph, node: Node, input: number): IntegerZe
   const axis = isOuter ? 0 : -1;
   const name = node.inputs[at!];
   if (!name) return { values: [0], axis };
-  const tensor = findParameters(graph).get(name)?.tensor;
+  const tensor = findConstants(graph).get(name)?.tensor;
   return tensor && tensor.dims.length < 2 ? { values: integersOf(tensor), axis } : undefined;
 }
 

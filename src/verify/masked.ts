@@ -1,6 +1,6 @@
 import type { Axis } from '../axes/axis.js';
-import type { AxisAnalysis, RoleUse } from '../axes/couple.js';
-import { findParameters } from '../axes/parameters.js';
+import type { AxisCoupling, RoleUse } from '../axes/couple.js';
+import { findConstants } from '../onnx/constants.js';
 import { PruneError } from '../errors.js';
 import { computedBytes } from '../onnx/bytes.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
@@ -14,7 +14,7 @@ import { filledOutside, integerZeros, type IntegerZeros } from './integer-weight
 import { maskStatistics } from './statistics.js';
 
 export interface MaskInput {
-  readonly analysis: AxisAnalysis;
+  readonly analysis: AxisCoupling;
   readonly projection: Projection;
   /** The model to mask: that of the analysis, maybe with other weights. */
   readonly model: Model;
@@ -53,7 +53,7 @@ class Masking {
 
   constructor(private readonly input: MaskInput) {
     this.edit = new ModelEdit(input.model);
-    this.sources = findParameters(input.model.graph);
+    this.sources = findConstants(input.model.graph);
     for (const { node, input: k, axes } of input.analysis.parameters)
       this.parameterAxes.set(`${node}:${k}`, axes);
   }

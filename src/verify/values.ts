@@ -1,6 +1,6 @@
 import type { Factor } from '../axes/axis.js';
-import type { AxisAnalysis } from '../axes/couple.js';
-import { findParameters } from '../axes/parameters.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import { findConstants } from '../onnx/constants.js';
 import type { KeptMasks } from '../axes/project.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
@@ -32,7 +32,7 @@ export function comparableValues(
   isTouched: (value: string) => boolean,
 ): ComparableValues {
   const { graph } = dense;
-  const parameters = findParameters(graph);
+  const parameters = findConstants(graph);
   const dependent = new Set<string>();
   for (const { name } of graph.inputs) if (!parameters.has(name)) dependent.add(name);
   /** Equal bit by bit in both models: computed from inputs by nodes that the plan leaves alone. */
@@ -75,7 +75,7 @@ function isDecision(node: Node, dtypeOf: (value: string) => DataType | undefined
 
 /** The outputs, or where they are behind a decision all it was taken from, and one late value of every pruned factor. */
 export function representativeValues(
-  analysis: AxisAnalysis,
+  analysis: AxisCoupling,
   masks: KeptMasks,
   { values, unstable }: ComparableValues,
 ): string[] {

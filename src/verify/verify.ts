@@ -1,7 +1,7 @@
 import type { InferenceSession } from 'onnxruntime-common';
-import type { AxisAnalysis } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
 import { nodeLabel } from '../axes/couple.js';
-import { findParameters } from '../axes/parameters.js';
+import { findConstants } from '../onnx/constants.js';
 import type { KeptMasks } from '../axes/project.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { Model } from '../onnx/model.js';
@@ -29,7 +29,7 @@ import { boundarySpecs, cutModel, cutsAround, type Cut } from './cut.js';
 import { comparableValues, representativeValues } from './values.js';
 
 export interface VerifyInput {
-  readonly analysis: AxisAnalysis;
+  readonly analysis: AxisCoupling;
   /** What was removed, as `keptMasks(plan)` gives it. */
   readonly masks: KeptMasks;
   /** The model that was sliced: the analysed one, maybe with other weights. */
@@ -239,7 +239,7 @@ class Proof {
     }
     const [cut] = actual.unknownOps.slice(variant.unknownOps.length);
     if (cut) return { kind: 'load', value: '', node: cut.node, op: cut.op, message: cut.reason };
-    const constants = findParameters(pruned.graph);
+    const constants = findConstants(pruned.graph);
     const { graph } = pruned;
     for (const [index, node] of graph.nodes.entries())
       for (const value of node.outputs) {

@@ -118,7 +118,7 @@ describe.each([
       'uw 6',
       'vw 6',
     ]);
-    for (const { stuck } of grouping.groups) expect([...(stuck ?? [])]).not.toContain(1);
+    for (const { pinned } of grouping.groups) expect([...(pinned ?? [])]).not.toContain(1);
   });
 
   it.each([0.25, 0.5, 0.75])('is pruned exactly at %d, at the cost that was told', async (ratio) => {

@@ -63,7 +63,7 @@ describe('residual branches', () => {
   it('take the normalisation that only they read, and leave what they share', async () => {
     const dense = transformer(['attention', 'mlp']);
     const [first] = (await find(dense)).branches;
-    const outputs = first!.goes.map((i) => dense.graph.nodes[i]!.outputs[0]);
+    const outputs = first!.removes.map((i) => dense.graph.nodes[i]!.outputs[0]);
     expect(outputs).toEqual(['n0', 'queries0', 'keys0', 'turned0', 'scores0', 'masked0', 'attention0', 'mixed0', 'p0', 'f0']); // prettier-ignore
   });
 
@@ -176,7 +176,7 @@ describe('residual branches', () => {
     expect(branches).toHaveLength(3);
     for (const branch of branches) {
       const left = (await analyze(removeBranches(tied, [branch]).model, { runtime })).cost;
-      expect(savingOf(grouping, cost, new Set(branch.goes)), branch.name).toEqual({
+      expect(savingOf(grouping, cost, new Set(branch.removes)), branch.name).toEqual({
         macs: cost.macs() - left.macs(),
         parameters: cost.parameters() - left.parameters(),
         bytes: cost.bytes() - left.bytes(),

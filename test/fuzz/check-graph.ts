@@ -1,7 +1,7 @@
 /** One run of the fuzzer: build, analyse, remove at random, rewrite, compare. */
 import { analyze } from '../../src/analyze.js';
 import type { Axis } from '../../src/axes/axis.js';
-import type { AxisAnalysis } from '../../src/axes/couple.js';
+import type { AxisCoupling } from '../../src/axes/couple.js';
 import { isTouched, type KeptMasks } from '../../src/axes/project.js';
 import type { AxisRule } from '../../src/axes/rule.js';
 import { PruneError } from '../../src/errors.js';
@@ -81,7 +81,7 @@ export async function checkGraph(recipe: Recipe, options: FuzzOptions): Promise<
     },
     runtime,
   });
-  const pruned = decodeModel(encodeModel(found.unfolding.fold(result.model)));
+  const pruned = decodeModel(encodeModel(found.canonical.restore(result.model)));
   const { compared, problem } = await compareWithZeroed({ analysis, masks, pruned, shapes, runtime });
   const outcome = { ...base, touched: touchedOps(analysis, masks), pruned: masks.size, compared };
   if (problem || !proof) return { ...outcome, problem };
@@ -132,7 +132,7 @@ function shapeProblem({ dims }: RandomGraph, shapes: Shapes): string | undefined
   return undefined;
 }
 
-function touchedOps({ system, axes, parameters, model }: AxisAnalysis, masks: KeptMasks): Set<string> {
+function touchedOps({ system, axes, parameters, model }: AxisCoupling, masks: KeptMasks): Set<string> {
   const touched = new Set<string>();
   const loses = (list: readonly Axis[] | undefined): boolean =>
     list?.some((axis) => isTouched(system, axis, masks)) ?? false;
@@ -150,7 +150,7 @@ function randomMasks(grouping: Grouping, random: RandomGenerator): KeptMasks {
   const always = Math.floor(random() * groups.length);
   groups.forEach((group, i) => {
     if (i !== always && random() < 0.25) return;
-    const { size, stuck } = group;
+    const { size, pinned: stuck } = group;
     const share = 0.2 + 0.6 * random();
     const mask = Uint8Array.from({ length: size }, () => (random() < share ? 0 : 1));
     const [one, other] = [Math.floor(random() * size), Math.floor(random() * (size - 1))];

@@ -22,7 +22,7 @@ export interface RandomPlanOptions {
 export async function pruneAtRandom(model: Model, runtime: Runtime, options: RandomPlanOptions = {}) {
   const { ratio = 0.5, seed = 1, only = () => true, allowIo } = options;
   const settings = { runtime, ...(allowIo && { allowIo }) };
-  const { model: dense, unfolding, shapes, axes: analysis, grouping } = await analyze(model, settings);
+  const { model: dense, canonical, shapes, axes: analysis, grouping } = await analyze(model, settings);
   const random = randomGenerator(seed);
   const masks = new Map<Factor, Uint8Array>();
   for (const group of grouping.groups.filter(only)) {
@@ -44,8 +44,8 @@ export async function pruneAtRandom(model: Model, runtime: Runtime, options: Ran
     runtime,
   });
   // What counts is what a file of it says.
-  const pruned = decodeModel(encodeModel(unfolding.fold(result.model)));
-  const { fold, unfold, hasBodies } = unfolding;
+  const pruned = decodeModel(encodeModel(canonical.restore(result.model)));
+  const { restore: fold, canonicalize: unfold, hasBodies } = canonical;
   const folded = hasBodies ? { pruned, fold } : undefined;
   const proof = {
     analysis,

@@ -7,8 +7,8 @@
  * model computes. Masked statistics and roles are what `src/verify` adds, and it is run on the same graphs.
  */
 import type { Axis } from '../../src/axes/axis.js';
-import type { AxisAnalysis } from '../../src/axes/couple.js';
-import { findParameters } from '../../src/axes/parameters.js';
+import type { AxisCoupling } from '../../src/axes/couple.js';
+import { findConstants } from '../../src/onnx/constants.js';
 import { isTouched, keepMask, type KeptMasks } from '../../src/axes/project.js';
 import { intAttribute, withAttribute } from '../../src/onnx/attributes.js';
 import { encodeModel } from '../../src/onnx/codec.js';
@@ -31,7 +31,7 @@ const statistics = new Set(
 );
 
 export interface OracleInput {
-  readonly analysis: AxisAnalysis;
+  readonly analysis: AxisCoupling;
   readonly masks: KeptMasks;
   readonly pruned: Model;
   readonly shapes: Shapes;
@@ -67,7 +67,7 @@ export async function compareWithZeroed(input: OracleInput): Promise<{
 
 /** Float values that both models compute. */
 function comparedValues({ graph }: Model, pruned: Model, shapes: Shapes): string[] {
-  const parameters = findParameters(graph);
+  const parameters = findConstants(graph);
   const computed = new Set(pruned.graph.nodes.flatMap(({ outputs }) => outputs));
   return graph.nodes
     .flatMap(({ outputs }) => outputs)
@@ -98,7 +98,7 @@ class Zeroing {
   constructor(private readonly input: OracleInput) {
     for (const { opType, outputs } of input.analysis.model.graph.nodes)
       if (opType === 'DynamicQuantizeLinear') this.zeroPoints.set(outputs[0]!, outputs[2]!);
-    this.constants = findParameters(input.analysis.model.graph);
+    this.constants = findConstants(input.analysis.model.graph);
     for (const { node, input: k, axes } of input.analysis.parameters)
       this.parameterAxes.set(`${node}:${k}`, axes);
   }

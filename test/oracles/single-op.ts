@@ -3,9 +3,9 @@
  * The dense op, run on inputs that are zero at removed positions, must give at the kept positions what the rewritten
  * op gives on inputs without them.
  */
-import { coupleAxes, type AxisAnalysis } from '../../src/axes/couple.js';
+import { coupleAxes, type AxisCoupling } from '../../src/axes/couple.js';
 import type { Axis, Factor } from '../../src/axes/axis.js';
-import { findParameters } from '../../src/axes/parameters.js';
+import { findConstants } from '../../src/onnx/constants.js';
 import { keepMask } from '../../src/axes/project.js';
 import type { Attribute, AttributeValue, Model, Node, ValueInfo } from '../../src/onnx/model.js';
 import { elementCount, type Tensor } from '../../src/onnx/tensor.js';
@@ -84,7 +84,7 @@ export async function checkCase(opCase: OpCase, seed: string, runtime: Runtime):
   const tensors = opCase.operands.map((operand, i) => operand && makeTensor(`i${i}`, operand, random));
   const model = oneOpModel(opCase, tensors);
   const shapes = await inferShapes(model, runtime);
-  const constants = findParameters(model.graph);
+  const constants = findConstants(model.graph);
   const analysis = coupleAxes(
     model,
     {
@@ -171,7 +171,7 @@ function differs(got: readonly number[], want: readonly number[], tolerance: num
   return undefined;
 }
 
-function randomMasks(analysis: AxisAnalysis, random: RandomGenerator): Map<Factor, Uint8Array> {
+function randomMasks(analysis: AxisCoupling, random: RandomGenerator): Map<Factor, Uint8Array> {
   const masks = new Map<Factor, Uint8Array>();
   const all = [...analysis.axes.values(), ...analysis.parameters.map(({ axes }) => axes)].flat();
   for (const factor of new Set(all.flatMap((axis) => analysis.system.leaves(axis)))) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BenchResult } from '../../src/bench/result.js';
-import { describeBlocker, hindranceLines, remedyFor } from '../../src/report/advice.js';
+import { describeBlocker, blockerLines, remedyFor } from '../../src/report/advice.js';
 import { benchText } from '../../src/report/bench.js';
 import { toJsonText } from '../../src/report/json.js';
 import {
@@ -85,7 +85,7 @@ describe('advice', () => {
   });
 
   it('puts alike nodes on one line, the costliest first', () => {
-    const lines = hindranceLines(
+    const lines = blockerLines(
       [
         { blocker: gather, parameters: 50 },
         { blocker: output, parameters: 60 },

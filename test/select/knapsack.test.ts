@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { goneScore, type PruningGroup } from '../../src/groups/group.js';
+import { removedScore, type PruningGroup } from '../../src/groups/group.js';
 import { keptCount } from '../../src/plan/plan.js';
 import { integerBelow, randomGenerator } from '../../src/random/random.js';
 import { upperBound } from '../../src/select/knapsack/bound.js';
@@ -234,7 +234,7 @@ describe('the selection', () => {
     const without = (value: number) =>
       new Map([...scores].map(([own, list]) => [own, own === group ? list.slice().fill(value, 0, 8) : list]));
     const [a, b] = await Promise.all(
-      [without(0), without(goneScore)].map((own) =>
+      [without(0), without(removedScore)].map((own) =>
         selectKnapsack(network.grouping, network.cost, own, { budget: { macs: '50%' } }),
       ),
     );

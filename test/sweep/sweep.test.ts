@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sweepHtml } from '../../src/report/html/sweep.js';
 import { sweepRows, sweepText } from '../../src/report/sweep.js';
-import { cellName, cellsOf, paretoFront, type CellResult, type SweepResult } from '../../src/sweep/sweep.js';
+import { cellName, cellsOf, paretoFront, type CellResult, type SweepResult } from '../../src/sweep/cells.js';
 
 function result(criterion: string, macs: number, quality: Partial<CellResult>): CellResult {
   return {

@@ -6,7 +6,7 @@ import type { DataOptions } from '../../data/options.js';
 import { PruneError } from '../../errors.js';
 import { sweepText } from '../../report/sweep.js';
 import type { Provider } from '../../runtime/runtime.js';
-import { cellsOf, type Cell, type SweepResult } from '../../sweep/sweep.js';
+import { cellsOf, type Cell, type SweepResult } from '../../sweep/cells.js';
 import { chartLibrary } from '../charts.js';
 import { withDataOptions } from '../data.js';
 import { dataSource } from '../file-values.js';

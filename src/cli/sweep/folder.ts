@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PruneError } from '../../errors.js';
 import { writeAtomic } from '../../files/atomic-file.js';
 import { toJsonText } from '../../report/json.js';
-import { cellName, type Cell, type CellResult } from '../../sweep/sweep.js';
+import { cellName, type Cell, type CellResult } from '../../sweep/cells.js';
 import { isRecord } from '../values.js';
 
 /** A sweep on disk: what it is of in `sweep.json`, and one file for each finished cell. */

@@ -1,6 +1,6 @@
 import type { Data, PruneSettings } from '../../api.js';
 import type { Provider } from '../../runtime/runtime.js';
-import type { Cell, CellResult } from '../../sweep/sweep.js';
+import type { Cell, CellResult } from '../../sweep/cells.js';
 import type { Given } from '../flags.js';
 
 /** Everything a worker needs, as JSON. */

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { PruneError } from '../../errors.js';
-import type { Cell, CellResult } from '../../sweep/sweep.js';
+import type { Cell, CellResult } from '../../sweep/cells.js';
 import type { Answer, Job, SweepSetting } from './job.js';
 
 /** Times that a cell is given to a worker; one that dies takes its cell along. */

@@ -1,5 +1,5 @@
 import * as api from '../../index.js';
-import type { CellResult } from '../../sweep/sweep.js';
+import type { CellResult } from '../../sweep/cells.js';
 import type { Answer, Job } from './job.js';
 
 /** A process of a sweep: answers each job with a message, and ends when its parent does. */

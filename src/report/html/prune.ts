@@ -1,6 +1,6 @@
 import type { Flip } from '../../evaluate/difference.js';
 import type { GroupSummary } from '../../inspect.js';
-import { hindranceLines } from '../advice.js';
+import { blockerLines } from '../advice.js';
 import { coverageText } from '../inspect.js';
 import { formatMilliseconds } from '../numbers.js';
 import {
@@ -32,7 +32,7 @@ const listedFlips = 100;
 export function pruneHtml(outcome: PruneOutcome, groups: readonly GroupSummary[], library: string): string {
   const { source, report, bench } = outcome;
   const coupling = couplingChart(groups, report.groups);
-  const hindrances = hindranceLines(report.hindrances, reasons);
+  const blockers = blockerLines(report.blockers, reasons);
   const sections: (Section | undefined)[] = [
     { title: 'Summary', wide: true, body: htmlTable(costRows(outcome)) + factsOf(outcome) },
     {
@@ -57,11 +57,11 @@ export function pruneHtml(outcome: PruneOutcome, groups: readonly GroupSummary[]
       body: `<p>Pinch or scroll to zoom, drag to move, hover for names.${coupling.hidden ? ` ${coupling.hidden} links of biases and normalisations are not drawn.` : ''}</p>`,
       chart: { option: coupling.option, height: 'tall' },
     },
-    hindrances.length > 0
+    blockers.length > 0
       ? {
           title: 'What held pruning back',
           wide: true,
-          body: `<p>Parameters, where, why, and what can be done.</p><ul>${hindrances.map((line) => `<li>${escape(line)}</li>`).join('')}</ul>`,
+          body: `<p>Parameters, where, why, and what can be done.</p><ul>${blockers.map((line) => `<li>${escape(line)}</li>`).join('')}</ul>`,
         }
       : undefined,
     { title: 'Groups', wide: true, body: groupTable(outcome) },

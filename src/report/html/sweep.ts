@@ -1,5 +1,5 @@
 import type { EChartsOption } from 'echarts';
-import { paretoFront, qualityOf, targetText, type CellResult, type SweepResult } from '../../sweep/sweep.js';
+import { paretoFront, qualityOf, targetText, type CellResult, type SweepResult } from '../../sweep/cells.js';
 import { sweepRows } from '../sweep.js';
 import { escape, htmlPage, htmlTable, type Section } from './page.js';
 

@@ -1,6 +1,6 @@
 import { Matrix } from 'ml-matrix';
 import { expect, it } from 'vitest';
-import { productBases, readBasis } from '../../src/basis/bases.js';
+import { productBases, readBasis } from '../../src/rotation/bases.js';
 import { randomGenerator } from '../../src/random/random.js';
 
 function random(rows: number, columns: number, seed: string): Matrix {

@@ -91,13 +91,13 @@ describe('an If whose branches give equal shapes', () => {
   });
 
   it('comes back as it was where nothing is removed', async () => {
-    const { unfolding } = await analyze(dense, { runtime });
-    expect(unfolding.hasBodies).toBe(true);
-    const back = unfolding.fold(unfolding.model);
+    const { canonical } = await analyze(dense, { runtime });
+    expect(canonical.hasBodies).toBe(true);
+    const back = canonical.restore(canonical.model);
     expect(back.graph.nodes.map((n) => n.outputs)).toEqual(dense.graph.nodes.map((n) => n.outputs));
     expect(back.graph.initializers).toEqual(dense.graph.initializers);
-    expect(unfolding.unfold(back).graph.nodes.flatMap((n) => n.outputs)).toEqual(
-      unfolding.model.graph.nodes.flatMap((n) => n.outputs),
+    expect(canonical.canonicalize(back).graph.nodes.flatMap((n) => n.outputs)).toEqual(
+      canonical.model.graph.nodes.flatMap((n) => n.outputs),
     );
   });
 });
@@ -180,8 +180,8 @@ it('an If whose branches give other shapes stays closed, and says so', async () 
     outputs: [value('y')],
     initializers: [weight('w', 6, 8), weight('v', 10, 4), weight('t2', 8, 10), weight('e2', 8, 10)],
   });
-  const { unfolding, grouping, cost } = await analyze(dense, { runtime });
-  expect(unfolding.hasBodies).toBe(false);
+  const { canonical, grouping, cost } = await analyze(dense, { runtime });
+  expect(canonical.hasBodies).toBe(false);
   expect(grouping.groups).toEqual([]);
   expect(blockedBy(grouping, cost).map(({ blocker }) => blocker.why)).toContain('it holds a subgraph');
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { findParameters } from '../../src/axes/parameters.js';
+import { findConstants } from '../../src/onnx/constants.js';
 import { floatTensor } from '../../src/onnx/values.js';
 import { graph } from '../shapes/build-model.js';
 
@@ -17,5 +17,5 @@ it.each([
 ] as const)('%s of dims %j', (_, dims, element, tied) => {
   const count = dims.reduce<number>((a, b) => a * b, 1);
   const tensor = floatTensor('t', Array.from({ length: count }, (__, i) => element(i)), dims); // prettier-ignore
-  expect(findParameters(graph({ nodes: [], initializers: [tensor] })).get('t')!.tied).toBe(tied);
+  expect(findConstants(graph({ nodes: [], initializers: [tensor] })).get('t')!.tied).toBe(tied);
 });

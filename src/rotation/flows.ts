@@ -1,11 +1,11 @@
 import type { Axis, Factor } from '../axes/axis.js';
 import type { ParameterUse } from '../axes/couple.js';
-import { findParameters, type ParameterSource } from '../axes/parameters.js';
+import { findConstants, type ConstantSource } from '../onnx/constants.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import type { Node } from '../onnx/model.js';
 import { findLayers, type FollowedLayer } from '../reconstruct/layers.js';
-import type { Flow, ProductUse } from './flow.js';
+import type { Flow, ProductUse } from '../rotation/flow.js';
 
 /** Ops that only move values, or average them over axes other than that of the channels. */
 const moving = new Set([
@@ -46,7 +46,7 @@ interface Found {
 
 class FlowFinder {
   private readonly index: GraphIndex;
-  private readonly sources: ReadonlyMap<string, ParameterSource>;
+  private readonly sources: ReadonlyMap<string, ConstantSource>;
   private readonly layers = new Map<number, FollowedLayer>();
   /** Nodes that only add a layer's bias, or normalise its output by statistics of their own. */
   private readonly sinks = new Set<number>();
@@ -63,7 +63,7 @@ class FlowFinder {
   constructor(private readonly grouping: Grouping) {
     const { model, parameters } = grouping.analysis;
     this.index = indexGraph(model.graph);
-    this.sources = findParameters(model.graph);
+    this.sources = findConstants(model.graph);
     for (const layer of findLayers(model).layers) {
       const isPlain = !layer.recurrence && !layer.transposed && layer.groups === 1;
       if (!isPlain || layer.weight.tensor.dtype !== 'float32') continue;
@@ -72,7 +72,7 @@ class FlowFinder {
     }
     for (const use of parameters) this.uses.set(`${use.node} ${use.input}`, use);
     for (const group of grouping.groups)
-      if (!group.stuck && !group.grouped && group.normalizedBy.length === 0)
+      if (!group.pinned && !group.grouped && group.normalizedBy.length === 0)
         this.eligible.set(group.factor, group);
   }
 

@@ -1,16 +1,16 @@
 import { opsetOf } from '../onnx/domain.js';
 import type { Model } from '../onnx/model.js';
-import { closeIf, isOpenable, openIf, type OpenIf } from './branches.js';
-import { untieFills } from './filled.js';
-import { openBranches, type OpenContext } from './open.js';
+import { closeIf, isOpenable, openIf, type OpenIf } from '../canonical/branches.js';
+import { copyFillers } from '../canonical/fillers.js';
+import { openBranches, type OpenContext } from '../canonical/open.js';
 
 /** A model in the form that is analysed and pruned, and the ways there and back. */
-export interface Unfolding {
+export interface CanonicalForm {
   readonly model: Model;
   /** The unfolded model, or one that was made of it, as a file holds it. */
-  readonly fold: (model: Model) => Model;
+  readonly restore: (model: Model) => Model;
   /** What `fold` gave, with the same bodies opened again. */
-  readonly unfold: (model: Model) => Model;
+  readonly canonicalize: (model: Model) => Model;
   /** Whether bodies of nodes were opened: then the folded model computes less than the unfolded one. */
   readonly hasBodies: boolean;
 }
@@ -22,15 +22,15 @@ export function hasBranches({ graph, ...model }: Model): boolean {
 }
 
 /** Takes apart what axes can't be followed through, or what ties layers for no reason. */
-export async function unfold(given: Model, context: OpenContext | undefined): Promise<Unfolding> {
+export async function canonicalize(given: Model, context: OpenContext | undefined): Promise<CanonicalForm> {
   const opened = context ? await openBranches(given, context) : { model: given, ifs: [] };
-  const { model, merge } = untieFills(opened.model);
+  const { model, merge } = copyFillers(opened.model);
   // Inner Ifs were opened after those around them.
   const close = (whole: Model): Model => opened.ifs.reduceRight(closeIf, whole);
   return {
     model,
-    fold: (other) => close(merge(other)),
-    unfold: (other) => opened.ifs.reduce(reopen, other),
+    restore: (other) => close(merge(other)),
+    canonicalize: (other) => opened.ifs.reduce(reopen, other),
     hasBodies: opened.ifs.length > 0,
   };
 }

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { analyze } from '../../src/analyze.js';
-import { rebase } from '../../src/basis/rebase.js';
+import { rotate } from '../../src/rotation/rotate.js';
 import { dataFromArrays } from '../../src/data/batches.js';
 import { modelInputs } from '../../src/data/inputs.js';
 import { evaluate } from '../../src/evaluate/evaluate.js';
@@ -136,11 +136,11 @@ describe('another basis', () => {
   it.each(cases)('for $name', async ({ dims, nodes, tensors, turned }) => {
     const dense = build(nodes, tensors, dims);
     const analysis = await analyze(dense, { runtime });
-    const { grouping, shapes, unfolding } = analysis;
-    const rebased = await rebase({ grouping, shapes, runtime, data: data(dense, dims, 'calibration') });
+    const { grouping, shapes, canonical } = analysis;
+    const rebased = await rotate({ grouping, shapes, runtime, data: data(dense, dims, 'calibration') });
     expect([...(rebased?.losses.keys() ?? [])].map(({ size }) => size)).toEqual(turned);
     if (!rebased) return;
-    const other = unfolding.fold(rebased.model);
+    const other = canonical.restore(rebased.model);
     const { differences } = await evaluate(other, {
       runtime,
       data: data(dense, dims, 'fresh'),
@@ -178,7 +178,7 @@ it('prunes a bottleneck to the rank of what it carries without any loss, and rep
   });
   const { report } = result;
   expect(report.groups.map(({ kept }) => kept)).toEqual([3]);
-  expect(report.basis).toEqual(['w']);
+  expect(report.rotated).toEqual(['w']);
   expect(report.verification?.passed).toBe(true);
   const gap = async (candidate: Model): Promise<number> =>
     (await evaluate(candidate, { runtime, data: data(dense, image, 'fresh'), reference: dense }))
@@ -195,10 +195,10 @@ it('prunes a bottleneck to the rank of what it carries without any loss, and rep
   await expect(prunePipeline(dense, { plan, runtime })).rejects.toMatchObject({ code: 'invalid-option' });
 
   const plain = await prunePipeline(dense, {
-    ...{ ratio: 0.625, runtime, data: data(dense, image, 'calibration'), reconstruct: true, basis: false },
+    ...{ ratio: 0.625, runtime, data: data(dense, image, 'calibration'), reconstruct: true, rotation: false },
     verify: 'full',
   });
-  expect(plain.report.basis).toEqual([]);
+  expect(plain.report.rotated).toEqual([]);
 });
 
 function sameBytes(a: Tensor, b: Tensor): boolean {

@@ -1,4 +1,4 @@
-import type { ParameterSource } from '../axes/parameters.js';
+import type { ConstantSource } from '../onnx/constants.js';
 import { floatAttribute } from '../onnx/attributes.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -7,10 +7,10 @@ import { placeInWeight } from '../reconstruct/layer.js';
 import type { FollowedLayer } from '../reconstruct/layers.js';
 import type { Weights } from '../reconstruct/weight-edit.js';
 import type { Matrix } from 'ml-matrix';
-import type { Part } from './spaces.js';
+import type { Part } from '../rotation/spaces.js';
 
 /** Collects new weights of layers whose rows and columns are given another basis. */
-export class Turn {
+export class WeightRotation {
   private readonly arrays = new Map<
     string,
     { tensor: Tensor; values: Float64Array; node: number; input: number }
@@ -19,7 +19,7 @@ export class Turn {
 
   constructor(
     private readonly model: Model,
-    private readonly sources: ReadonlyMap<string, ParameterSource>,
+    private readonly sources: ReadonlyMap<string, ConstantSource>,
   ) {}
 
   /** Rows of the weight, and the part of its bias, become `forward` of what they were. */

@@ -1,5 +1,5 @@
-import type { AxisAnalysis } from '../axes/couple.js';
-import { findParameters } from '../axes/parameters.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import { findConstants } from '../onnx/constants.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
@@ -9,10 +9,10 @@ import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { partialModel, sessionInput } from '../shapes/session-model.js';
 import type { Shapes } from '../shapes/shapes.js';
-import type { Flow } from './flow.js';
+import type { Flow } from '../rotation/flow.js';
 
 export interface TraceContext {
-  readonly analysis: AxisAnalysis;
+  readonly analysis: AxisCoupling;
   readonly shapes: Shapes;
   readonly runtime: Runtime;
 }
@@ -92,7 +92,7 @@ async function traceModel(
   { analysis, shapes, runtime }: TraceContext,
 ): Promise<Model | undefined> {
   const { model } = analysis;
-  const sources = findParameters(model.graph);
+  const sources = findConstants(model.graph);
   const carried = new Set(flow.passes.flatMap((index) => model.graph.nodes[index]!.outputs));
   for (const { y } of flow.writers) carried.add(y);
   const constants = new Map<string, Tensor>();

@@ -1,5 +1,5 @@
 import { Matrix } from 'ml-matrix';
-import { findParameters } from '../axes/parameters.js';
+import { findConstants } from '../onnx/constants.js';
 import type { DataSource } from '../data/batch.js';
 import { throwIfAborted } from '../errors.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
@@ -12,16 +12,16 @@ import { placeInWeight } from '../reconstruct/layer.js';
 import { withWeights } from '../reconstruct/weight-edit.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Shapes } from '../shapes/shapes.js';
-import { productBases, readBasis } from './bases.js';
-import { isCovered } from './cover.js';
-import { findFlows } from './flows.js';
-import { measureMoments, type Moments, type Probe } from './moments.js';
-import { isSoftmaxed } from './softmax.js';
-import { spacesOf, type Pairing, type Part, type Space } from './spaces.js';
-import type { TraceContext } from './trace.js';
-import { Turn } from './turn.js';
+import { productBases, readBasis } from '../rotation/bases.js';
+import { isFullyRotatable } from '../rotation/rotatable.js';
+import { findFlows } from '../rotation/flows.js';
+import { measureMoments, type Moments, type Probe } from '../rotation/moments.js';
+import { isSoftmaxed } from '../rotation/softmax.js';
+import { spacesOf, type Pairing, type Part, type Space } from '../rotation/spaces.js';
+import type { TraceContext } from '../rotation/trace.js';
+import { WeightRotation } from './weight-rotation.js';
 
-export interface RebaseInput {
+export interface RotateInput {
   readonly grouping: Grouping;
   readonly shapes: Shapes;
   readonly runtime: Runtime;
@@ -37,7 +37,7 @@ export interface RebaseInput {
   readonly onBatch?: ((examples: number) => void) | undefined;
 }
 
-export interface Rebased {
+export interface Rotated {
   /** Computes what the model did, with the same nodes and shapes. */
   readonly model: Model;
   /** What removing a channel costs, for the groups whose channels are in another basis; descending. */
@@ -52,11 +52,11 @@ const largest = 640;
  * them undo, so that the model computes what it did, but channels are sorted by what they are worth. Linear bottlenecks
  * and the dims of attention heads are such channels. Undefined where a model has none.
  */
-export async function rebase(input: RebaseInput): Promise<Rebased | undefined> {
+export async function rotate(input: RotateInput): Promise<Rotated | undefined> {
   const { grouping, runtime, signal } = input;
   const { model } = grouping.analysis;
   const context = { analysis: grouping.analysis, shapes: input.shapes, runtime };
-  const spaces = await turnable(grouping, context, input.groups);
+  const spaces = await rotatable(grouping, context, input.groups);
   if (spaces.length === 0) return undefined;
   const probes = new Map<Part, Probe>();
   for (const space of spaces)
@@ -69,15 +69,15 @@ export async function rebase(input: RebaseInput): Promise<Rebased | undefined> {
       seed: input.seed ?? reconstructDefaults.seed,
     });
     const moments = new Map([...probes.keys()].map((part, i) => [part, measured[i]!]));
-    const turn = new Turn(model, findParameters(model.graph));
+    const turn = new WeightRotation(model, findConstants(model.graph));
     const index = indexGraph(model.graph);
     const losses = new Map<PruningGroup, Float64Array>();
     for (const space of spaces) {
       throwIfAborted(signal);
       const own =
         space.kind === 'read'
-          ? turnSpace(space, moments, turn)
-          : turnPairing(space, moments, turn, { model, index });
+          ? rotateSpace(space, moments, turn)
+          : rotatePairing(space, moments, turn, { model, index });
       const known = losses.get(space.group);
       if (own) losses.set(space.group, known ? known.map((loss, c) => loss + own[c]!) : own);
     }
@@ -88,7 +88,7 @@ export async function rebase(input: RebaseInput): Promise<Rebased | undefined> {
 }
 
 /** Spaces of the groups that are in spaces altogether. */
-async function turnable(
+async function rotatable(
   grouping: Grouping,
   context: TraceContext,
   wanted: ReadonlySet<string> | undefined,
@@ -100,7 +100,7 @@ async function turnable(
   const groups = new Set(spaces.map(({ group }) => group));
   for (const group of groups)
     if (
-      !isCovered(
+      !isFullyRotatable(
         group,
         spaces.filter((space) => space.group === group),
         context.analysis,
@@ -119,10 +119,10 @@ function probeOf({ layer, positions }: Part, kind: 'read' | 'product'): Probe {
   return { value: kind === 'read' ? layer.x : layer.y, channelsFirst: layer.kind === 'conv', positions };
 }
 
-function turnSpace(
+function rotateSpace(
   { reads, writes }: Space,
   moments: ReadonlyMap<Part, Moments>,
-  turn: Turn,
+  turn: WeightRotation,
 ): Float64Array | undefined {
   const size = writes[0]!.positions.length;
   const [covariance, metric] = [Matrix.zeros(size, size), Matrix.zeros(size, size)];
@@ -142,10 +142,10 @@ function turnSpace(
   return basis.losses;
 }
 
-function turnPairing(
+function rotatePairing(
   { nodes, left, right }: Pairing,
   moments: ReadonlyMap<Part, Moments>,
-  turn: Turn,
+  turn: WeightRotation,
   { model, index }: { readonly model: Model; readonly index: GraphIndex },
 ): Float64Array | undefined {
   const sumOf = (parts: readonly Part[], centred: boolean): Matrix =>

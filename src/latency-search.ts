@@ -1,5 +1,5 @@
 import type { Analysis } from './analyze.js';
-import { calibratedModel } from './calibrated.js';
+import { fitLatencyModel } from './latency-fit.js';
 import { PruneError } from './errors.js';
 import type { PruningGroup } from './groups/group.js';
 import type { LatencyModel, LatencyOptions } from './latency/latency.js';
@@ -40,7 +40,7 @@ const trialPatience: Patience = { minSeconds: 3, maxSeconds: 15 };
  * latency is tightened or relaxed by what was measured; without one, cuts are undone until the model is faster than before.
  * @throws PruneError `budget`, `nothing-to-prune` if no cut pays, and what selecting throws.
  */
-export async function chooseMeasured<Choice extends { readonly plan: Plan }>(
+export async function searchByLatency<Choice extends { readonly plan: Plan }>(
   analysis: Analysis,
   options: Options,
   steps: Steps<Choice>,
@@ -52,10 +52,10 @@ export async function chooseMeasured<Choice extends { readonly plan: Plan }>(
     ...(options.shapes && { shapes: options.shapes }),
     onProgress: (done, total) => onProgress?.({ phase: 'measure', done, total }),
   };
-  const folded = analysis.unfolding.fold(analysis.model);
+  const folded = analysis.canonical.restore(analysis.model);
   const trial = async (plan: Plan, patience: Patience) =>
     tryOut(folded, await steps.build(plan), patience, measure);
-  const { model, roundTo } = await calibratedModel(analysis, options, measure, trial);
+  const { model, roundTo } = await fitLatencyModel(analysis, options, measure, trial);
   const priced: Priced = { ...cost, latency: (count) => model.predict(count) };
   const limit =
     budget?.latency === undefined ? undefined : limitsOf({ latency: budget.latency }, priced)[0]!.limit;

@@ -32,7 +32,7 @@ interface Anchor {
  * remove the same share of every group are then timed end to end, to calibrate predictions, and to see whether the
  * multiple that ops like by themselves is right for the whole: a kernel may be fast alone and force others to be slow.
  */
-export async function calibratedModel(
+export async function fitLatencyModel(
   { grouping, cost, shapes }: Analysis,
   options: PruneOptions,
   measure: LatencyOptions,

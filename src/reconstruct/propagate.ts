@@ -7,21 +7,21 @@ import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { inputKeyOf, keyOf, type Schedule, type Segment, type Stop } from './schedule.js';
+import { inputKeyOf, keyOf, type SolveOrder, type Segment, type LayerTurn } from './solve-order.js';
 import type { Weights } from './weight-edit.js';
 
 /** Activations of all batches, by key; a value is held from the segment that makes it to the last that reads it. */
 export type Activations = ReadonlyMap<string, readonly RuntimeTensor[]>;
 
 /** What a sweep does when the activations of a wave's layers are there. */
-export type OnWave = (stops: readonly Stop[], activations: Activations, wave: number) => Promise<void>;
+export type OnWave = (stops: readonly LayerTurn[], activations: Activations, wave: number) => Promise<void>;
 
 /**
  * Walks both models wave by wave over all batches, keeping what later segments need: every node runs once.
  * @param weights what has been solved so far, read anew for every segment
  */
-export async function sweep(
-  schedule: Schedule,
+export async function propagate(
+  schedule: SolveOrder,
   dense: Model,
   data: DataSource,
   weights: Weights,
@@ -53,7 +53,7 @@ interface SegmentUses {
   readonly written: ReadonlySet<string>;
 }
 
-function usesOf(schedule: Schedule, segment: Segment, stops: readonly Stop[]): SegmentUses {
+function usesOf(schedule: SolveOrder, segment: Segment, stops: readonly LayerTurn[]): SegmentUses {
   const { differing, denseSources, maskedSources } = schedule;
   const read = new Set<string>();
   const written = new Set<string>();
@@ -102,7 +102,7 @@ function release(store: Map<string, RuntimeTensor[]>, isDone: (key: string) => b
 }
 
 interface SegmentContext {
-  readonly schedule: Schedule;
+  readonly schedule: SolveOrder;
   readonly dense: Model;
   readonly weights: Weights;
   readonly runtime: Runtime;

@@ -1,4 +1,4 @@
-import { findParameters } from '../axes/parameters.js';
+import { findConstants } from '../onnx/constants.js';
 import { tensorAttribute } from '../onnx/attributes.js';
 import { isFloat } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
@@ -18,7 +18,7 @@ const moving = new Set(
   'Identity Slice Split Squeeze Unsqueeze Reshape Flatten Transpose Expand Gather'.split(' '),
 );
 
-export interface UntiedFills {
+export interface CopiedFillers {
   readonly model: Model;
   /** A model that was made of it, without the copies that turned out equal. */
   readonly merge: (model: Model) => Model;
@@ -28,7 +28,7 @@ export interface UntiedFills {
  * Gives every reader of a filled value a copy of the nodes that make it. Its elements are all alike, so what one reader
  * drops needn't be dropped by the others: layers of a recurrent stack often start from slices of the same zeros.
  */
-export function untieFills(model: Model): UntiedFills {
+export function copyFillers(model: Model): CopiedFillers {
   const copying = new Copying(model.graph);
   return copying.isWanted && copying.run()
     ? { model: { ...model, graph: copying.graph() }, merge: (other) => mergeCopies(other, copying.originals) }
@@ -109,7 +109,7 @@ class Copying {
 
 /** Nodes whose outputs hold one float many times. */
 function filledNodes(graph: Graph): Set<number> {
-  const sources = findParameters(graph);
+  const sources = findConstants(graph);
   const values = new Set<string>();
   for (const [name, { tensor }] of sources) if (isUniform(tensor)) values.add(name);
   const nodes = new Set<number>();

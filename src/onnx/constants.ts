@@ -1,9 +1,9 @@
-import { constantTensor } from '../onnx/constant.js';
-import type { Graph } from '../onnx/model.js';
-import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { constantTensor } from './constant.js';
+import type { Graph } from './model.js';
+import { elementCount, type Tensor } from './tensor.js';
 
 /** A constant tensor of the graph: an initializer or the output of a Constant node. */
-export interface ParameterSource {
+export interface ConstantSource {
   /** Value name of the initializer or of the Constant's output. */
   readonly name: string;
   readonly tensor: Tensor;
@@ -17,9 +17,9 @@ export interface ParameterSource {
 }
 
 /** All constants by value name, also under the names that `Identity` nodes give them. */
-export function findParameters(graph: Graph): ReadonlyMap<string, ParameterSource> {
-  const sources = new Map<string, ParameterSource>();
-  const add = (name: string, tensor: Tensor, kind: ParameterSource['kind']): void => {
+export function findConstants(graph: Graph): ReadonlyMap<string, ConstantSource> {
+  const sources = new Map<string, ConstantSource>();
+  const add = (name: string, tensor: Tensor, kind: ConstantSource['kind']): void => {
     const tied = tensor.dims.filter((dim) => dim !== 1).length > 1 && variesAlongTwoAxes(tensor);
     sources.set(name, { name, tensor, kind, tied });
   };

@@ -4,7 +4,7 @@ import type { Model } from '../../src/onnx/model.js';
 import { floatTensor, integerTensor } from '../../src/onnx/values.js';
 import { normal, randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
-import { foldWeights } from '../../src/unfold/weights.js';
+import { foldWeights } from '../../src/canonical/weights.js';
 import { pruneAtRandom } from '../oracles/pruned.js';
 import { model, node, value } from '../shapes/build-model.js';
 

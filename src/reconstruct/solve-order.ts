@@ -1,17 +1,17 @@
-import { findParameters, type ParameterSource } from '../axes/parameters.js';
+import { findConstants, type ConstantSource } from '../onnx/constants.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { FollowedLayer } from './layers.js';
 
 /** A node of one of the two models, as a segment runs it. */
-export interface Step {
+export interface SegmentNode {
   readonly node: Node;
   /** Its index in the dense graph; undefined for nodes that only mask. */
   readonly index: number | undefined;
 }
 
 /** A layer to be solved for, once everything before it is. */
-export interface Stop {
+export interface LayerTurn {
   readonly layer: FollowedLayer;
   readonly wave: number;
   /** Whether the shortcut is known when the layer's turn comes, and differs, so that the layer can make up for it. */
@@ -22,22 +22,22 @@ export interface Stop {
  * The order in which a masked model is walked beside the dense one. A wave holds the layers that depend on solved
  * layers of earlier waves only; a segment is what runs between two waves, so that every node runs once.
  */
-export interface Schedule {
-  readonly waves: readonly (readonly Stop[])[];
+export interface SolveOrder {
+  readonly waves: readonly (readonly LayerTurn[])[];
   /** By wave: what runs before the moments of its layers are taken. */
   readonly segments: readonly Segment[];
   /** Values that differ between the two models, by name. */
   readonly differing: ReadonlySet<string>;
-  readonly denseSources: ReadonlyMap<string, ParameterSource>;
-  readonly maskedSources: ReadonlyMap<string, ParameterSource>;
+  readonly denseSources: ReadonlyMap<string, ConstantSource>;
+  readonly maskedSources: ReadonlyMap<string, ConstantSource>;
   /** Layers that can't be reached, with the reason. */
   readonly left: readonly { readonly node: string; readonly why: string }[];
 }
 
 export interface Segment {
-  readonly dense: readonly Step[];
+  readonly dense: readonly SegmentNode[];
   /** Solved layers of the wave before come as they stand in the dense graph. */
-  readonly masked: readonly Step[];
+  readonly masked: readonly SegmentNode[];
 }
 
 /** The first output that a node has: nodes are told apart by it. */
@@ -63,9 +63,9 @@ export function schedule(
   masked: Model,
   layers: readonly FollowedLayer[],
   isOpaque: (node: Node) => boolean,
-): Schedule {
-  const denseSources = findParameters(dense.graph);
-  const maskedSources = findParameters(masked.graph);
+): SolveOrder {
+  const denseSources = findConstants(dense.graph);
+  const maskedSources = findConstants(masked.graph);
   const indexOf = new Map<string, number>();
   dense.graph.nodes.forEach((node, i) => indexOf.set(nameOf(node), i));
   const layersOf = new Map<number, FollowedLayer[]>();
@@ -78,7 +78,7 @@ export function schedule(
   const differing = new Set<string>();
   const levels = new Map<string, number>();
   const nodeLevels = new Map<string, number>();
-  const stops: Stop[] = [];
+  const stops: LayerTurn[] = [];
   for (const node of masked.graph.nodes) {
     const first = nameOf(node);
     if (maskedSources.has(first)) continue;
@@ -109,7 +109,7 @@ export function schedule(
     }
   }
 
-  const known = stops.map((stop): Stop => {
+  const known = stops.map((stop): LayerTurn => {
     const { shortcut } = stop.layer;
     const hasShortcut =
       shortcut !== undefined &&
@@ -117,7 +117,7 @@ export function schedule(
       (levels.get(shortcut.value) ?? 0) <= stop.wave;
     return { ...stop, hasShortcut };
   });
-  const waves: Stop[][] = [];
+  const waves: LayerTurn[][] = [];
   for (const stop of known) (waves[stop.wave] ??= []).push(stop);
   for (let wave = 0; wave < waves.length; wave++) waves[wave] ??= [];
   const reached = new Set(stops.map(({ layer }) => layer));
@@ -131,12 +131,15 @@ export function schedule(
 function segmentsOf(
   dense: Model,
   masked: Model,
-  waves: readonly (readonly Stop[])[],
+  waves: readonly (readonly LayerTurn[])[],
   differing: ReadonlySet<string>,
   nodeLevels: ReadonlyMap<string, number>,
   indexOf: ReadonlyMap<string, number>,
 ): Segment[] {
-  const segments = waves.map((): { dense: Step[]; masked: Step[] } => ({ dense: [], masked: [] }));
+  const segments = waves.map((): { dense: SegmentNode[]; masked: SegmentNode[] } => ({
+    dense: [],
+    masked: [],
+  }));
   const needed = new Set<string>();
   const isStop = new Map<string, number>();
   for (const stop of waves.flat()) {

@@ -9,7 +9,7 @@ import { isFeedable } from '../runtime/tensors.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
 import { variedShapes } from '../shapes/vary.js';
-import { isOpenable, openIf, type OpenIf, type Opening } from './branches.js';
+import { isOpenable, openIf, type OpenIf, type Opening } from '../canonical/branches.js';
 
 export interface OpenContext {
   /** Of the model as it is given. */

@@ -3,8 +3,16 @@ import { coordinates } from '../axes/project.js';
 import { PruneError } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';
 import type { FollowedLayer } from '../reconstruct/layers.js';
-import { blockMap, blocksOf, meetings, readBlocks, rowPlaces, type Block, type BlockMap } from './blocks.js';
-import type { Flow, ProductUse } from './flow.js';
+import {
+  blockMap,
+  blocksOf,
+  meetings,
+  readBlocks,
+  rowPlaces,
+  type Block,
+  type BlockMap,
+} from '../rotation/blocks.js';
+import type { Flow, ProductUse } from '../rotation/flow.js';
 import { channelAxis, traceRows, type Trace, type TraceContext } from './trace.js';
 
 /** The rows (or input channels) of a layer's weight that are the coordinates of a space: one for each channel. */

@@ -1,16 +1,16 @@
-import type { AxisAnalysis } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
 import { coordinates } from '../axes/project.js';
 import type { PruningGroup } from '../groups/group.js';
-import type { Pairing, Part, Space } from './spaces.js';
+import type { Pairing, Part, Space } from '../rotation/spaces.js';
 
 /**
  * Whether everything that holds a group's channels is part of some space. A channel means the same everywhere: where
  * some of it could not follow, a basis of the rest would sort the channels by half the truth.
  */
-export function isCovered(
+export function isFullyRotatable(
   group: PruningGroup,
   spaces: readonly (Space | Pairing)[],
-  { system, roles }: AxisAnalysis,
+  { system, roles }: AxisCoupling,
 ): boolean {
   const writes = spaces.flatMap((space) =>
     space.kind === 'read' ? space.writes : [...space.left, ...space.right],

@@ -4,7 +4,7 @@ import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 
 /** A model in which each use of a group's parameter has a tensor of its own, as far as groups see it so. */
-export interface UntiedModel {
+export interface SplitModel {
   readonly model: Model;
   /** The tensors of groups by name, with the values they have in the grouping. */
   readonly tensors: ReadonlyMap<string, Tensor>;
@@ -12,7 +12,7 @@ export interface UntiedModel {
 }
 
 /** Exporters store equal vectors once; gradients are wanted per use. Tied matrices keep one gradient. */
-export function untieParameters(grouping: Grouping, groups: readonly PruningGroup[]): UntiedModel {
+export function splitSharedWeights(grouping: Grouping, groups: readonly PruningGroup[]): SplitModel {
   const { model } = grouping.analysis;
   const { graph } = model;
   const names = new Map<string, string>();
