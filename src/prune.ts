@@ -3,6 +3,7 @@ import { activationMemory } from './cost/activations.js';
 import { relativeTo, type CostModel, type SizeOf } from './cost/cost.js';
 import { blockedBy, coverage } from './cost/coverage.js';
 import { resolveCriterion, type CriterionSpec } from './criteria/resolve.js';
+import type { DataSource } from './data/batch.js';
 import { firstFeeds } from './data/feeds.js';
 import { PruneError, throwIfAborted } from './errors.js';
 import type { PruningGroup } from './groups/group.js';
@@ -31,6 +32,7 @@ import { selectKnapsack } from './select/knapsack.js';
 import { select, type Selection } from './select/select.js';
 import { variedShapes } from './shapes/vary.js';
 import { proveDepth, pruneDepth } from './shorten.js';
+import { findPadding, withPadding } from './statistics/padding.js';
 import { combineReports } from './verify/combine.js';
 import type { VerifyReport } from './verify/report.js';
 import { verify } from './verify/verify.js';
@@ -52,7 +54,7 @@ type Selecting = Options & { readonly criterion: CriterionSpec };
  * @throws PruneError `invalid-option`, `budget`, `nothing-to-prune`, `runtime`, `verification` (the proof failed), `aborted`.
  */
 export async function prunePipeline(model: Model, given: Options): Promise<PruneResult> {
-  const options = withSelection(given);
+  const options = withSelection({ ...given, data: given.data && (await countedData(model, given.data, given)) });
   const { signal } = options;
   const milliseconds: Record<string, number> = {};
   const timed = async <T>(phase: string, work: () => T | Promise<T>): Promise<T> => {
@@ -118,6 +120,12 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
       rotated: analysis.grouping.groups.filter(({ id }) => rotation?.losses.has(id)).map(({ name }) => name),
     },
   };
+}
+
+/** The data with the steps that only pad sequences left out, where an input of the model masks them. */
+async function countedData(model: Model, data: DataSource, { runtime }: Options): Promise<DataSource> {
+  const mask = await findPadding(model, data, runtime);
+  return mask === undefined ? data : withPadding(data, mask);
 }
 
 /**

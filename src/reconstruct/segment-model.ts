@@ -3,11 +3,11 @@ import type { DataType } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
-import { keyOf, type Schedule, type Segment, type Step } from './schedule.js';
+import { keyOf, type Segment, type SegmentNode, type SolveOrder } from './solve-order.js';
 import type { Weights } from './weight-edit.js';
 
 export interface SegmentContext {
-  readonly schedule: Schedule;
+  readonly order: SolveOrder;
   readonly dense: Model;
   /** What has been solved so far. */
   readonly weights: Weights;
@@ -15,19 +15,19 @@ export interface SegmentContext {
 
 /** A step with the keys of what it reads and writes. */
 interface Placed {
-  readonly step: Step;
+  readonly step: SegmentNode;
   readonly isMasked: boolean;
 }
 
 /** Keys of the activations that a step reads. */
-export function readKeys({ node }: Step, isMasked: boolean, schedule: Schedule): string[] {
-  const { differing, denseSources, maskedSources } = schedule;
+export function readKeys({ node }: SegmentNode, isMasked: boolean, order: SolveOrder): string[] {
+  const { differing, denseSources, maskedSources } = order;
   return [...node.inputs, ...capturedNames(node)]
     .filter((name) => name && !denseSources.has(name) && !maskedSources.has(name))
     .map((name) => keyOf(differing, name, isMasked));
 }
 
-export function writtenKeys({ node }: Step, isMasked: boolean, { differing }: Schedule): string[] {
+export function writtenKeys({ node }: SegmentNode, isMasked: boolean, { differing }: SolveOrder): string[] {
   return node.outputs.filter((name) => name !== '').map((name) => keyOf(differing, name, isMasked));
 }
 
@@ -40,9 +40,9 @@ export function segmentModel(
   segments: readonly Segment[],
   outputs: readonly string[],
   dtypeOf: (key: string) => DataType,
-  { schedule, dense, weights }: SegmentContext,
+  { order, dense, weights }: SegmentContext,
 ): Model {
-  const { differing, denseSources, maskedSources } = schedule;
+  const { differing, denseSources, maskedSources } = order;
   const initializers = new Map<string, Tensor>();
   const inputs = new Set<string>();
   const written = new Set<string>();
@@ -71,7 +71,7 @@ export function segmentModel(
     for (const name of results) written.add(name);
     return { ...node, name: '', inputs: values, outputs: results };
   };
-  const nodes = neededSteps(segments, outputs, schedule).map(place);
+  const nodes = neededNodes(segments, outputs, order).map(place);
   const info = (name: string): Model['graph']['inputs'][number] => ({
     name,
     docString: '',
@@ -94,10 +94,10 @@ export function segmentModel(
 }
 
 /** The steps that the outputs depend on, in order. */
-function neededSteps(
+function neededNodes(
   segments: readonly Segment[],
   outputs: readonly string[],
-  schedule: Schedule,
+  order: SolveOrder,
 ): readonly Placed[] {
   const placed = segments.flatMap(({ dense, masked }): Placed[] => [
     ...dense.map((step) => ({ step, isMasked: false })),
@@ -107,8 +107,8 @@ function neededSteps(
   return placed
     .toReversed()
     .filter(({ step, isMasked }) => {
-      if (!writtenKeys(step, isMasked, schedule).some((key) => needed.has(key))) return false;
-      for (const key of readKeys(step, isMasked, schedule)) needed.add(key);
+      if (!writtenKeys(step, isMasked, order).some((key) => needed.has(key))) return false;
+      for (const key of readKeys(step, isMasked, order)) needed.add(key);
       return true;
     })
     .reverse();

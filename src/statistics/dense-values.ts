@@ -1,5 +1,5 @@
 import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
-import type { DataSource } from '../data/batch.js';
+import type { Batch, DataSource } from '../data/batch.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { Model } from '../onnx/model.js';
@@ -15,6 +15,7 @@ export interface DenseValues {
   /** Examples of this batch, and how many of them count. */
   readonly size: number;
   readonly valid: number;
+  readonly counted?: Batch['counted'];
 }
 
 /**
@@ -40,10 +41,11 @@ export async function* denseValues(
   );
   let batch = 0;
   try {
-    for await (const { inputs, size, valid } of data) {
+    for await (const { inputs, size, valid, counted } of data) {
       throwIfAborted(signal);
       const feeds = feedsOf(runtime, inputs);
-      yield { found: { ...feeds, ...(await session.run(feeds)) }, batch: batch++, size, valid };
+      const found = { ...feeds, ...(await session.run(feeds)) };
+      yield { found, batch: batch++, size, valid, ...(counted && { counted }) };
     }
   } finally {
     await session.release();
