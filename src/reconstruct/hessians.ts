@@ -36,10 +36,15 @@ export interface HessianOptions {
 
 /** A layer's weights and the inverse of its inputs' second moments, with the channels of one group on its columns. */
 export interface LayerHessian {
+  readonly layer: Layer;
   readonly weights: Float64Array;
   readonly outputs: number;
   readonly inverse: Float64Array;
   readonly channels: Int32Array;
+  /** Of the layer's inputs: [columns] */
+  readonly xMean: Float64Array;
+  /** Rows that all this was measured on. */
+  readonly rows: number;
 }
 
 /**
@@ -163,7 +168,7 @@ async function denseMoments(
 /** Undefined where the inputs are dead or no damping helps. */
 async function inverted(
   layer: Layer,
-  { xx, yy, inputs, outputs }: SecondMoments,
+  { xx, yy, xMean, rows, inputs, outputs }: SecondMoments,
   damping: number,
   product: MatrixProduct,
 ): Promise<Omit<LayerHessian, 'channels'> | undefined> {
@@ -184,7 +189,7 @@ async function inverted(
     const all = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i);
     const whole = { rows: [all(layer.layout.rows)], inputs: all(layer.layout.inputs) };
     forEachKept(layer, whole, (inWeight, inMatrix) => (weights[inMatrix] = layer.alpha * values[inWeight]!));
-    return { weights, outputs, inverse };
+    return { layer, weights, outputs, inverse, xMean, rows };
   }
   return undefined;
 }
