@@ -1,20 +1,20 @@
-import { analyze, type Analysis } from './analyze.js';
-import { activationMemory } from './cost/activations.js';
-import { relativeTo, type CostModel, type SizeOf } from './cost/cost.js';
-import { blockedBy, coverage } from './cost/coverage.js';
-import { resolveCriterion, type CriterionSpec } from './criteria/resolve.js';
-import type { DataSource } from './data/batch.js';
-import { firstFeeds } from './data/feeds.js';
-import { PruneError, throwIfAborted } from './errors.js';
-import type { PruningGroup } from './groups/group.js';
+import { analyze, type Analysis } from '../analysis/analyze.js';
+import { activationMemory } from '../cost/activations.js';
+import { relativeTo, type CostModel, type SizeOf } from '../cost/cost.js';
+import { blockedBy, coverage } from '../cost/coverage.js';
+import { resolveCriterion, type CriterionSpec } from '../criteria/resolve.js';
+import { firstFeeds } from '../data/feeds.js';
+import { PruneError, throwIfAborted } from '../errors.js';
+import type { PruningGroup } from '../groups/group.js';
+import { countedData } from './counted-data.js';
 import { Importance } from './importance.js';
 import { searchByLatency, needsMeasurement } from './latency-search.js';
-import type { Model } from './onnx/model.js';
-import type { PruneOptions, VerifyLevel } from './options.js';
-import { planFromFile, planToFile } from './plan/file.js';
-import { keptCount, keptMasks, type Plan } from './plan/plan.js';
-import { reconstruct } from './reconstruct/reconstruct.js';
-import { proveRotation, rotateChannels } from './rebasing.js';
+import type { Model } from '../onnx/model.js';
+import type { PruneOptions, VerifyLevel } from '../options.js';
+import { planFromFile, planToFile } from '../plan/file.js';
+import { keptCount, keptMasks, type Plan } from '../plan/plan.js';
+import { reconstruct } from '../reconstruct/reconstruct.js';
+import { proveRotation, rotateChannels } from './rotate.js';
 import type {
   Change,
   GroupOutcome,
@@ -23,19 +23,18 @@ import type {
   PruneResult,
   ReconstructionReport,
 } from './result.js';
-import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
-import { probeProvider } from './runtime/probe.js';
-import type { Runtime } from './runtime/runtime.js';
-import { intersect, scheduleOf, targetAt } from './schedule/schedule.js';
-import { costOf, limitsOf, meets, type BudgetOption } from './select/budget.js';
-import { selectKnapsack } from './select/knapsack.js';
-import { select, type Selection } from './select/select.js';
-import { variedShapes } from './shapes/vary.js';
-import { proveDepth, pruneDepth } from './shorten.js';
-import { findPadding, withPadding } from './statistics/padding.js';
-import { combineReports } from './verify/combine.js';
-import type { VerifyReport } from './verify/report.js';
-import { verify } from './verify/verify.js';
+import { rewriteModel, type RewriteResult } from '../rewrite/rewrite.js';
+import { probeProvider } from '../runtime/probe.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { intersect, scheduleOf, targetAt } from '../schedule/schedule.js';
+import { costOf, limitsOf, meets, type BudgetOption } from '../select/budget.js';
+import { selectKnapsack } from '../select/knapsack.js';
+import { select, type Selection } from '../select/select.js';
+import { variedShapes } from '../shapes/vary.js';
+import { proveDepth, pruneDepth } from './depth.js';
+import { combineReports } from '../verify/combine.js';
+import type { VerifyReport } from '../verify/report.js';
+import { verify } from '../verify/verify.js';
 
 /** Weights of a model that is still run whole for its proof, where nothing else is asked for. */
 const maxWholeBytes = 2 ** 30;
@@ -54,7 +53,7 @@ type Selecting = Options & { readonly criterion: CriterionSpec };
  * @throws PruneError `invalid-option`, `budget`, `nothing-to-prune`, `runtime`, `verification` (the proof failed), `aborted`.
  */
 export async function prunePipeline(model: Model, given: Options): Promise<PruneResult> {
-  const options = withSelection({ ...given, data: given.data && (await countedData(model, given.data, given)) });
+  const options = withSelection({ ...given, data: await countedData(model, given) });
   const { signal } = options;
   const milliseconds: Record<string, number> = {};
   const timed = async <T>(phase: string, work: () => T | Promise<T>): Promise<T> => {
@@ -120,12 +119,6 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
       rotated: analysis.grouping.groups.filter(({ id }) => rotation?.losses.has(id)).map(({ name }) => name),
     },
   };
-}
-
-/** The data with the steps that only pad sequences left out, where an input of the model masks them. */
-async function countedData(model: Model, data: DataSource, { runtime }: Options): Promise<DataSource> {
-  const mask = await findPadding(model, data, runtime);
-  return mask === undefined ? data : withPadding(data, mask);
 }
 
 /**
