@@ -34,10 +34,7 @@ export class Surgery {
   private readonly columnAt: Int32Array;
   private readonly columnsOf: readonly Int32Array[];
 
-  constructor(
-    { weights, outputs, inverse, channels }: SurgeryInput,
-    size: number,
-  ) {
+  constructor({ weights, outputs, inverse, channels }: SurgeryInput, size: number) {
     this.width = channels.length;
     this.left = this.width;
     this.inverse = inverse.slice();
@@ -150,7 +147,8 @@ function traceOfRatio(a: Float64Array, g: Float64Array, size: number): number {
       if (factor === 0) continue;
       for (let j = k + 1; j <= i; j++) {
         const other = a[j * size + k]! / pivot;
-        g[i * size + j]! -= factor * g[j * size + k]! + other * g[i * size + k]! - factor * other * g[k * size + k]!;
+        g[i * size + j]! -=
+          factor * g[j * size + k]! + other * g[i * size + k]! - factor * other * g[k * size + k]!;
         a[i * size + j]! -= factor * a[j * size + k]!;
       }
     }

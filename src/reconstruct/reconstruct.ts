@@ -37,8 +37,10 @@ export interface ReconstructInput extends ReconstructOptions {
   readonly model: Model;
   readonly shapes: Shapes;
   readonly runtime: Runtime;
-  /** Unlabelled calibration data; held in memory, one batch after the other. */
+  /** Unlabelled calibration data; read several times. */
   readonly data: DataSource;
+  /** Bytes of activations that may be held from layer to layer. Default 384 MiB. */
+  readonly heldBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number, detail: string) => void) | undefined;
 }
@@ -107,6 +109,7 @@ export async function reconstruct(input: ReconstructInput): Promise<Reconstructi
         weights,
         runtime,
         signal,
+        heldBytes: input.heldBytes,
         open: (turns) => {
           input.onProgress?.(outcomes.length, total, turns[0]!.layer.name);
           return solver.open(turns, order, (outcome) => outcomes.push(outcome));

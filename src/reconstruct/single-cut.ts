@@ -40,7 +40,11 @@ export async function withoutChannels(
       for (let j = 0; j < columns; j++) sum -= change[row * columns + j]! * xMean[j]!;
       return sum;
     });
-    set(layer.bias.node, layer.bias.input, shifted(layer.bias, shift, layer.weight.tensor.dtype as FloatType));
+    set(
+      layer.bias.node,
+      layer.bias.input,
+      shifted(layer.bias, shift, layer.weight.tensor.dtype as FloatType),
+    );
   }
   return replaced;
 }
@@ -73,12 +77,18 @@ async function changeWithout(
   return change;
 }
 
-function shifted({ tensor, factor, kind, start = 0 }: BiasSink, shift: Float64Array, dtype: FloatType): Tensor {
+function shifted(
+  { tensor, factor, kind, start = 0 }: BiasSink,
+  shift: Float64Array,
+  dtype: FloatType,
+): Tensor {
   if (!tensor) return floatTensor('', shift.map((value) => value / factor), [shift.length], dtype); // prettier-ignore
   const values = floatsOf(tensor).slice();
   // The running mean of a normalisation is subtracted.
   const sign = kind === 'mean' ? -1 : 1;
-  shift.forEach((value, row) => (values[(start + row) % elementCount(tensor.dims)]! += (sign * value) / factor));
+  shift.forEach(
+    (value, row) => (values[(start + row) % elementCount(tensor.dims)]! += (sign * value) / factor),
+  );
   return withFloats(tensor, values);
 }
 

@@ -84,9 +84,7 @@ async function change(
   const after = await session.run(feedsOf(runtime, inputs));
   return Math.max(
     0,
-    ...session.outputNames.map((name) =>
-      largestChange(before[name]!, after[name]!, { ...batch, counted }),
-    ),
+    ...session.outputNames.map((name) => largestChange(before[name]!, after[name]!, { ...batch, counted })),
   );
 }
 
@@ -104,7 +102,7 @@ function disturbed(tensor: BatchTensor, mask: BatchTensor): BatchTensor {
     const source = sources[(next += 7) % sources.length]!;
     data.set((tensor.data as Float32Array).subarray(source * width, (source + 1) * width), step * width);
   }
-  return { ...tensor, data: data as Elements };
+  return { ...tensor, data: data };
 }
 
 function largestChange(before: RuntimeTensor, after: RuntimeTensor, batch: Batch): number {
