@@ -51,7 +51,7 @@ export async function scaledLosses(
         readers.length > 0
           ? withWeights(analysis.model, await withoutChannels(readers, removed, products.product))
           : masked(analysis, group, removed);
-      const measured = await outputError.of(analysis.canonical.fold(model));
+      const measured = await outputError.of(analysis.canonical.restore(model));
       factors.set(group, predicted > 0 ? measured / predicted : 0);
       onGroup?.(++done, kept.size);
     }

@@ -3,18 +3,20 @@ import { activationMemory } from '../cost/activations.js';
 import { relativeTo, type CostModel, type SizeOf } from '../cost/cost.js';
 import { blockedBy, coverage } from '../cost/coverage.js';
 import { resolveCriterion, type CriterionSpec } from '../criteria/resolve.js';
+import type { DataSource } from '../data/batch.js';
 import { firstFeeds } from '../data/feeds.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';
 import { countedData } from './counted-data.js';
 import { Importance } from './importance.js';
+import { selectByTrials } from './plan-trials.js';
 import { searchByLatency, needsMeasurement } from './latency-search.js';
 import type { Model } from '../onnx/model.js';
 import type { PruneOptions, VerifyLevel } from '../options.js';
 import { planFromFile, planToFile } from '../plan/file.js';
 import { keptCount, keptMasks, type Plan } from '../plan/plan.js';
 import { reconstruct } from '../reconstruct/reconstruct.js';
-import { proveRotation, rotateChannels } from './rotate.js';
+import { proveRotation, rotateChannels, solvesForWeights } from './rotate.js';
 import type {
   Change,
   GroupOutcome,
@@ -131,7 +133,11 @@ function withSelection(options: Options): Selecting {
   if (criterion === 'knapsack') return { ...options, criterion: 'taylor', select: 'knapsack' };
   const isOpen = select === undefined && scope === undefined && Object.keys(ratios).length === 0;
   const isComparable = isOpen && budget !== undefined && resolveCriterion(criterion).isComparable;
-  return { ...options, criterion, ...(isComparable && { select: 'knapsack' }) };
+  const isTried =
+    solvesForWeights({ ...options, rotation: true }) &&
+    (options.steps ?? 1) === 1 &&
+    !needsMeasurement(options);
+  return { ...options, criterion, ...(isComparable && { select: isTried ? 'measured' : 'knapsack' }) };
 }
 
 /** What is kept, and for each group why it lost less than asked for. */
@@ -224,6 +230,7 @@ function importanceOf(analysis: Analysis, options: Selecting): Importance {
 async function choose(analysis: Analysis, options: Options, importance: Importance): Promise<Choice> {
   const { grouping, cost } = analysis;
   const shares = scheduleOf(options.steps ?? 1, options.schedule);
+  if (options.select === 'measured') return chooseByTrials(analysis, options, importance);
   const method = options.select === 'knapsack' ? selectKnapsack : select;
   let plan: Plan = { kept: new Map() };
   let selection: Selection | undefined;
@@ -241,6 +248,25 @@ async function choose(analysis: Analysis, options: Options, importance: Importan
   }
   if (!selection) throw new PruneError('internal', 'no step selected anything; report this');
   selection = { ...selection, plan };
+  const notes = new Map<PruningGroup, string>();
+  for (const { group, reason } of selection.groups) if (reason !== undefined) notes.set(group, reason);
+  return { plan: selection.plan, notes, selection, warnings: importance.warnings() };
+}
+
+/** Chooses between whole plans by what they lose at the output. */
+async function chooseByTrials(analysis: Analysis, options: Options, importance: Importance): Promise<Choice> {
+  const build = async (plan: Plan, data: DataSource): Promise<Model> => {
+    const { source } = await reconstructed(analysis, plan, { ...options, data, onProgress: undefined });
+    return (await rewrite(source, options)).model;
+  };
+  const { data } = options;
+  const { selection } = await selectByTrials(
+    analysis,
+    analysis.cost,
+    { ...options, data: data! },
+    importance,
+    build,
+  );
   const notes = new Map<PruningGroup, string>();
   for (const { group, reason } of selection.groups) if (reason !== undefined) notes.set(group, reason);
   return { plan: selection.plan, notes, selection, warnings: importance.warnings() };

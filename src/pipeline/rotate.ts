@@ -46,7 +46,12 @@ export async function rotateChannels(analysis: Analysis, options: Options): Prom
   return { before: analysis, analysis: await analyze(canonical.restore(rotated.model), options), losses };
 }
 
-function solvesForWeights({ rotation = true, data, reconstruct = false }: Partial<PruneOptions>): boolean {
+/** Whether the weights of layers are solved for, which puts a basis of their channels to use. */
+export function solvesForWeights({
+  rotation = true,
+  data,
+  reconstruct = false,
+}: Partial<PruneOptions>): boolean {
   const { repair = 'weights' } = typeof reconstruct === 'object' ? reconstruct : {};
   return rotation && data !== undefined && reconstruct !== false && repair === 'weights';
 }

@@ -11,7 +11,7 @@ export type AttentionOption = 'heads' | 'head-dims' | 'both' | 'none';
  * How many channels each group loses: `uniform` by a common ratio in the scope, `knapsack` by importance against exact
  * costs under the budgets.
  */
-export type SelectMethod = 'uniform' | 'knapsack';
+export type SelectMethod = 'uniform' | 'knapsack' | 'measured';
 
 /** What solves a knapsack: our own search, or integer programmes by HiGHS, slower and the reference. */
 export type KnapsackSolver = 'greedy' | 'highs';
@@ -70,7 +70,7 @@ export interface ResolvedOptions {
   readonly residualStream: boolean;
 }
 
-const methods: readonly SelectMethod[] = ['uniform', 'knapsack'];
+const methods: readonly SelectMethod[] = ['uniform', 'knapsack', 'measured'];
 const solvers: readonly KnapsackSolver[] = ['greedy', 'highs'];
 const scopes: readonly Scope[] = ['local', 'global', 'isomorphic'];
 const attentions: readonly AttentionOption[] = ['heads', 'head-dims', 'both', 'none'];
