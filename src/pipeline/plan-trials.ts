@@ -4,7 +4,6 @@ import { examplesOf } from '../data/slices.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';
 import type { Model } from '../onnx/model.js';
-import type { PruneOptions } from '../options.js';
 import type { Plan } from '../plan/plan.js';
 import { selectKnapsack } from '../select/knapsack.js';
 import type { Priced } from '../select/budget.js';
@@ -12,11 +11,10 @@ import { select, type Selection } from '../select/select.js';
 import { OutputError } from '../statistics/output-error.js';
 import type { Importance } from './importance.js';
 import { scaledLosses } from './loss-scales.js';
-
-type Options = PruneOptions & { readonly data: DataSource };
-
-/** Builds the model that a plan makes, its weights solved for on some data. */
-export type BuildModel = (plan: Plan, data: DataSource) => Promise<Model>;
+import type { PipelineOptions } from './options.js';
+import { reconstructWeights } from './reconstruct.js';
+import { removeChannels } from './rewrite.js';
+import { advance, draftOf } from './stage.js';
 
 /** A plan that was tried, and its error at the output on examples that nothing was solved on. */
 export interface Trial {
@@ -42,12 +40,12 @@ const batchSize = 16;
 export async function selectByTrials(
   analysis: Analysis,
   cost: Priced,
-  options: Options,
+  options: PipelineOptions,
   importance: Importance,
-  build: BuildModel,
 ): Promise<{ readonly selection: Selection; readonly trials: readonly Trial[] }> {
   const { grouping, runtime } = analysis;
-  const { data, signal } = options;
+  const { signal } = options;
+  const data = options.data!;
   const scores = await importance.score({ kept: new Map() });
   const layers = await selectKnapsack(grouping, cost, scores, options);
   const { held, rest } = split(data);
@@ -71,13 +69,24 @@ export async function selectByTrials(
   const trials: Trial[] = [];
   for (const [name, selection] of candidates) {
     throwIfAborted(signal);
-    const error = await outputError.of(await build(selection.plan, rest));
+    const error = await outputError.of(await build(analysis, selection.plan, { ...options, data: rest }));
     trials.push({ name, selection, error });
     options.onProgress?.({ phase: 'score', done: trials.length, total: candidates.length, detail: 'plans' });
   }
   if (process.env['DEBUG_TRIALS'])
     console.error(trials.map(({ name, error }) => `${name} ${error}`).join('\n'));
   return { selection: trials.reduce((a, b) => (b.error < a.error ? b : a)).selection, trials };
+}
+
+/** The model that a plan makes, its weights solved for. */
+async function build(analysis: Analysis, plan: Plan, options: PipelineOptions): Promise<Model> {
+  const quiet = { ...options, onProgress: undefined };
+  const solved = await advance(
+    { ...draftOf(analysis), plan },
+    { phase: 'reconstruct', run: reconstructWeights },
+    quiet,
+  );
+  return (await advance(solved, { phase: 'rewrite', run: removeChannels }, quiet)).model;
 }
 
 /** The last examples to judge on, those before to solve on; nothing to judge on where there are too few. */
