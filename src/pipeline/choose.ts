@@ -9,7 +9,8 @@ import { selectKnapsack } from '../select/knapsack.js';
 import { select, type KnapsackOutcome, type Selection } from '../select/select.js';
 import { Importance } from './importance.js';
 import type { PipelineOptions } from './options.js';
-import { selectByTrials, type Trial } from './plan-trials.js';
+import { selectByTrials } from './plan-trials.js';
+import type { PlanTrial } from './result.js';
 
 /** Which channels stay, and how that came about. */
 export interface Choice {
@@ -19,7 +20,7 @@ export interface Choice {
   readonly budgets: readonly BudgetOutcome[];
   readonly knapsack: KnapsackOutcome | undefined;
   /** Plans that were tried whole; empty where none was. */
-  readonly trials: readonly Trial[];
+  readonly trials: readonly PlanTrial[];
   readonly warnings: readonly string[];
 }
 

@@ -12,16 +12,10 @@ import { OutputError } from '../statistics/output-error.js';
 import type { Importance } from './importance.js';
 import { scaledLosses } from './loss-scales.js';
 import type { PipelineOptions } from './options.js';
+import type { PlanTrial } from './result.js';
 import { reconstructWeights } from './reconstruct.js';
 import { removeChannels } from './rewrite.js';
 import { advance, draftOf } from './stage.js';
-
-/** A plan that was tried, and its error at the output on examples that nothing was solved on. */
-export interface Trial {
-  readonly name: 'scaled' | 'uniform' | 'layers';
-  readonly selection: Selection;
-  readonly error: number;
-}
 
 /** Examples that plans are judged on, at most, and the share of all that they may be. */
 const judged = { examples: 64, share: 0.25 };
@@ -42,7 +36,7 @@ export async function selectByTrials(
   cost: Priced,
   options: PipelineOptions,
   importance: Importance,
-): Promise<{ readonly selection: Selection; readonly trials: readonly Trial[] }> {
+): Promise<{ readonly selection: Selection; readonly trials: readonly PlanTrial[] }> {
   const { grouping, runtime } = analysis;
   const { signal } = options;
   const data = options.data!;
@@ -61,21 +55,31 @@ export async function selectByTrials(
     onGroup: (done, total) =>
       options.onProgress?.({ phase: 'score', done, total, detail: 'groups at the output' }),
   });
-  const candidates: (readonly [Trial['name'], Selection])[] = [
+  const candidates: (readonly [PlanTrial['name'], Selection])[] = [
     ['scaled', await selectKnapsack(grouping, cost, scaled, options)],
     ['uniform', uniform],
     ['layers', layers],
   ];
-  const trials: Trial[] = [];
+  const trials: {
+    readonly name: PlanTrial['name'];
+    readonly error: number;
+    readonly selection: Selection;
+  }[] = [];
   for (const [name, selection] of candidates) {
     throwIfAborted(signal);
     const error = await outputError.of(await build(analysis, selection.plan, { ...options, data: rest }));
     trials.push({ name, selection, error });
     options.onProgress?.({ phase: 'score', done: trials.length, total: candidates.length, detail: 'plans' });
   }
-  if (process.env['DEBUG_TRIALS'])
-    console.error(trials.map(({ name, error }) => `${name} ${error}`).join('\n'));
-  return { selection: trials.reduce((a, b) => (b.error < a.error ? b : a)).selection, trials };
+  const best = trials.reduce((a, b) => (b.error < a.error ? b : a));
+  return {
+    selection: best.selection,
+    trials: trials.map(({ name, error, selection }) => ({
+      name,
+      error,
+      chosen: selection === best.selection,
+    })),
+  };
 }
 
 /** The model that a plan makes, its weights solved for. */
