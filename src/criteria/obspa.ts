@@ -1,22 +1,8 @@
 import { defineCriterion, type CriterionResult } from './criterion.js';
 import { defaultMagnitude } from './magnitude.js';
 import { aggregate, normalize } from './scheme.js';
-import { usualDrift, type MemberDrift } from './sensitivity.js';
+import { usualDrift, type MemberDrift, type MemberHessian } from '../members/measured.js';
 import { Surgery, surgeryWork } from './surgery.js';
-
-/** A layer that contracts a group's channels, with what is known of its inputs. */
-export interface MemberHessian {
-  /** Weights [outputs, columns], in float64. */
-  readonly weights: Float64Array;
-  readonly outputs: number;
-  /**
-   * Inverse of the damped second moments of the layer's inputs about their means, divided by the sum of squares of
-   * its output about its mean: losses are then shares of the output's variance. [columns, columns]
-   */
-  readonly inverse: Float64Array;
-  /** Channel of the group that each column belongs to; −1 for none. */
-  readonly channels: Int32Array;
-}
 
 /** Multiplications up to which the channels of a group are picked one by one: some seconds. */
 const greedyWork = 5e9;

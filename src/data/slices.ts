@@ -26,6 +26,15 @@ function sliceBatch(batch: Batch, from: number, to: number): Batch {
   };
 }
 
+/** A batch in parts of at most `size` examples; itself where it can't be taken apart. */
+export function partsOf(batch: Batch, size: number): readonly Batch[] {
+  if (batch.size <= size || !isDivisible(batch)) return [batch];
+  const parts: Batch[] = [];
+  for (let at = 0; at < batch.valid; at += size)
+    parts.push(sliceBatch(batch, at, Math.min(at + size, batch.valid)));
+  return parts;
+}
+
 /**
  * Examples [from, to) of a source, in batches of at most `size`, where the model's inputs can be taken apart; else whole
  * batches, each in or out by its first example. Examples that only fill up a batch stay with it.

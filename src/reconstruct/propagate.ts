@@ -5,9 +5,9 @@ import { encodeModel } from '../onnx/codec.js';
 import type { DataType } from '../onnx/data-type.js';
 import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { feedsOf } from '../runtime/tensors.js';
+import { bytesOf, feedsOf } from '../runtime/tensors.js';
 import type { Counted } from '../statistics/counted-rows.js';
-import { bytesOf, readKeys, segmentModel, writtenKeys } from './segment-model.js';
+import { readKeys, segmentModel, writtenKeys } from './segment-model.js';
 import { inputKeyOf, keyOf, type LayerTurn, type SolveOrder } from './solve-order.js';
 import type { Weights } from './weight-edit.js';
 
@@ -123,7 +123,7 @@ class Walk {
         const { values, size } = batch;
         const found = { ...values, ...(await session.run(values)) };
         if (examples === 0) {
-          const bytes = [...live].reduce((sum, key) => sum + bytesOf(found[key]!), 0) / size;
+          const bytes = bytesOf(pick(found, live)) / size;
           const room = Math.floor(heldBytes / Math.max(bytes, 1));
           const enough = Math.max(solver.enough({ ...batch, values: found }), room);
           // Far from what is held, computing it all again takes too long.

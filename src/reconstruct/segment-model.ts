@@ -1,4 +1,3 @@
-import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
 import type { DataType } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
@@ -112,11 +111,6 @@ function neededNodes(
       return true;
     })
     .reverse();
-}
-
-/** Bytes of a value that onnxruntime has put out. */
-export function bytesOf({ data }: RuntimeTensor): number {
-  return ArrayBuffer.isView(data) ? data.byteLength : 0;
 }
 
 function nameOf({ outputs }: Node): string {
