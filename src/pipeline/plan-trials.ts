@@ -7,6 +7,7 @@ import type { Model } from '../onnx/model.js';
 import type { Plan } from '../plan/plan.js';
 import { selectKnapsack } from '../select/knapsack.js';
 import type { Priced } from '../select/budget.js';
+import type { SelectSettings } from '../select/options.js';
 import { select, type Selection } from '../select/select.js';
 import { OutputError } from '../statistics/output-error.js';
 import type { Importance } from './importance.js';
@@ -34,7 +35,7 @@ const batchSize = 16;
 export async function selectByTrials(
   analysis: Analysis,
   cost: Priced,
-  options: PipelineOptions,
+  options: PipelineOptions & SelectSettings,
   importance: Importance,
 ): Promise<{ readonly selection: Selection; readonly trials: readonly PlanTrial[] }> {
   const { grouping, runtime } = analysis;

@@ -5,7 +5,7 @@ import { upperBound } from './knapsack/bound.js';
 import { solveGreedily } from './knapsack/greedy.js';
 import { solveWithHighs } from './knapsack/highs.js';
 import { fits, keptOf, valueOf, type Item, type Levels, type Problem } from './knapsack/problem.js';
-import { resolveOptions, type KnapsackSolver, type SelectOptions } from './options.js';
+import { resolveOptions, type KnapsackSolver, type SelectSettings } from './options.js';
 import { keepAxes } from './positions.js';
 import { keptChannels, type Candidate } from './ranking.js';
 import {
@@ -33,7 +33,7 @@ export async function selectKnapsack(
   grouping: Grouping,
   cost: Priced,
   scores: ReadonlyMap<PruningGroup, Float64Array>,
-  options: SelectOptions,
+  options: SelectSettings,
 ): Promise<Selection> {
   if (options.budget === undefined || options.ratio !== undefined)
     throw new PruneError('invalid-option', 'select knapsack works on budgets; give one, e.g. macs=50%');

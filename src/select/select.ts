@@ -16,7 +16,7 @@ import {
 } from './budget.js';
 import { carriersFor } from './eligible.js';
 import { checkGlobs, memberNames, nameFilter } from './names.js';
-import { resolveOptions, type KnapsackSolver, type ResolvedOptions, type SelectOptions } from './options.js';
+import { resolveOptions, type KnapsackSolver, type ResolvedOptions, type SelectSettings } from './options.js';
 import { keepAxes, withoutPinned } from './positions.js';
 import { allocate, channelRanks, keptChannels, type Allocation, type Candidate } from './ranking.js';
 
@@ -64,7 +64,7 @@ export function select(
   grouping: Grouping,
   cost: Priced,
   scores: ReadonlyMap<PruningGroup, Float64Array>,
-  options: SelectOptions,
+  options: SelectSettings,
 ): Selection {
   if ((options.ratio === undefined) === (options.budget === undefined))
     throw new PruneError('invalid-option', 'invalid selection: give either a ratio or a budget');
@@ -84,10 +84,10 @@ export function select(
     const { group, least } = candidate;
     if (kept[i]! < group.size) plan.set(group, keptChannels(candidate.scores, kept[i]!));
     const wanted = asked[i]! < group.size;
-    if (!aligned[i]) reasons.set(group, `not every axis can be a multiple of ${resolved.roundTo}`);
+    if (!aligned[i]) reasons.set(group, `not every axis can be a multiple of ${alignment.multiples[i]}`);
     else if (kept[i] === least && kept[i] > 1) reasons.set(group, `at its minimum of ${least} channels`);
     else if (kept[i] === group.size && wanted)
-      reasons.set(group, `rounded up to a multiple of ${resolved.roundTo}`);
+      reasons.set(group, `rounded up to a multiple of ${alignment.multiples[i]}`);
     else if (kept[i] === group.size)
       reasons.set(group, `its share at ratio ${round(candidate.ratio ?? ratio)} is less than one channel`);
   });
@@ -116,7 +116,7 @@ export function stepsAbove(
 }
 
 function wantsRemoval(
-  { ratio }: SelectOptions,
+  { ratio }: SelectSettings,
   limits: readonly Limit[] | undefined,
   candidates: readonly Candidate[],
 ): boolean {
