@@ -11,7 +11,7 @@ import type { SelectSettings } from '../select/options.js';
 import { select, type KnapsackOutcome, type Selection } from '../select/select.js';
 import { Importance } from './importance.js';
 import type { PipelineOptions } from './options.js';
-import { selectByTrials } from './plan-trials.js';
+import { judgedApart, selectByTrials } from './plan-trials.js';
 import type { PlanTrial } from './result.js';
 
 /** Which channels stay, and how that came about. */
@@ -40,7 +40,10 @@ export class ChannelChooser {
     losses: ReadonlyMap<string, Float64Array>,
     options: PipelineOptions,
   ) {
-    const { data, loss, aggregation, normalization, seed, signal, weightSums, onProgress } = options;
+    const { loss, aggregation, normalization, seed, signal, weightSums, onProgress } = options;
+    // Losses that are judged on examples may not have been measured on them.
+    const data =
+      options.select === 'measured' ? options.data && judgedApart(options.data).rest : options.data;
     const progress = (detail?: string) => (done: number, total?: number) =>
       onProgress?.({ phase: 'score', done, total: total ?? done, ...(detail !== undefined && { detail }) });
     this.importance = new Importance(analysis, {
