@@ -1,4 +1,4 @@
-import type { Analysis } from './analyze.js';
+import type { Analysis } from './analysis/analyze.js';
 import type { BenchOptions } from './bench/bench.js';
 import type { BenchResult } from './bench/result.js';
 import type { SumsMaker } from './criteria/sums.js';
@@ -10,7 +10,7 @@ import type { WriteModelOptions, WrittenModel } from './files/model-file.js';
 import type { GradientOptions, GradientResult } from './gradients/gradients.js';
 import type { Model } from './onnx/model.js';
 import type { AnalyzeOptions, CommonOptions, PruneOptions, VerifyLevel } from './options.js';
-import type { PruneResult } from './result.js';
+import type { PruneResult } from './pipeline/result.js';
 import type { Provider, Runtime } from './runtime/runtime.js';
 import type { VerifyReport } from './verify/report.js';
 
@@ -117,7 +117,7 @@ export async function saveModel(
 export async function analyze(model: ModelSource, options: AnalyzeOptions = {}): Promise<Analysis> {
   const [loaded, engine, runtime] = await Promise.all([
     toModel(model),
-    import('./analyze.js'),
+    import('./analysis/analyze.js'),
     runtimeOf(options),
   ]);
   return engine.analyze(loaded, { ...options, runtime });
@@ -130,7 +130,7 @@ export async function analyze(model: ModelSource, options: AnalyzeOptions = {}):
 export async function prune(model: ModelSource, options: PruneSettings): Promise<PruneResult> {
   const [loaded, { prunePipeline }, runtime] = await Promise.all([
     toModel(model),
-    import('./prune.js'),
+    import('./pipeline/prune.js'),
     runtimeOf(options),
   ]);
   const open = async (data: Data | undefined): Promise<DataSource | undefined> =>
@@ -182,7 +182,7 @@ export async function verify(
     import('./plan/plan.js'),
   ]);
   const [{ pruneDepth, proveDepth }, { combineReports }] = await Promise.all([
-    import('./shorten.js'),
+    import('./pipeline/depth.js'),
     import('./verify/combine.js'),
   ]);
   const { shapes: input, axisRules, allowIo } = settings;

@@ -22,17 +22,23 @@ export type {
   RobustnessSettings,
   VerifySettings,
 } from './api.js';
-export { inspect } from './inspect.js';
-export type { GroupSummary, Inspection } from './inspect.js';
+export { inspect } from './analysis/inspect.js';
+export type { GroupSummary, Inspection } from './analysis/inspect.js';
 
 export type { ExternalDataMode, WriteModelOptions, WrittenModel } from './files/model-file.js';
 
 export { PruneError } from './errors.js';
 export type { PruneErrorCode } from './errors.js';
 export type { AnalyzeOptions, CommonOptions, Phase, Progress, PruneOptions, VerifyLevel } from './options.js';
-export type { Change, GroupOutcome, PruneReport, PruneResult, ReconstructionReport } from './result.js';
+export type {
+  Change,
+  GroupOutcome,
+  PruneReport,
+  PruneResult,
+  ReconstructionReport,
+} from './pipeline/result.js';
 export type { ProofFailure, ProofLevel, VerifyReport } from './verify/report.js';
-export type { Analysis } from './analyze.js';
+export type { Analysis } from './analysis/analyze.js';
 
 export { defineCriterion } from './criteria/criterion.js';
 export type { Criterion, CriterionContext } from './criteria/criterion.js';

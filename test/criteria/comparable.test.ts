@@ -5,7 +5,7 @@ import { evaluate } from '../../src/evaluate/evaluate.js';
 import type { Model } from '../../src/onnx/model.js';
 import { floatsOf, floatTensor } from '../../src/onnx/values.js';
 import type { PruneOptions } from '../../src/options.js';
-import { prunePipeline } from '../../src/prune.js';
+import { prunePipeline } from '../../src/pipeline/prune.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';

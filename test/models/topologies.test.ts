@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import { coverage } from '../../src/cost/coverage.js';
 import { showAxis } from '../../src/axes/show.js';
 import type { Grouping } from '../../src/groups/group.js';
 import { resolveCriterion } from '../../src/criteria/resolve.js';
 import { scoreGroups } from '../../src/criteria/score.js';
 import { keptCount } from '../../src/plan/plan.js';
-import { prunePipeline } from '../../src/prune.js';
+import { prunePipeline } from '../../src/pipeline/prune.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import { select } from '../../src/select/select.js';
 import { fillTopology, readTopology } from '../oracles/topology.js';

@@ -1,12 +1,12 @@
-import { analyze, type Analysis } from './analyze.js';
-import { rotate } from './rotation/rotate.js';
-import { firstFeeds } from './data/feeds.js';
-import type { PruneOptions } from './options.js';
-import { plannedBases } from './plan/file.js';
-import { PruneError } from './errors.js';
-import type { Runtime } from './runtime/runtime.js';
-import type { VerifyReport } from './verify/report.js';
-import { verify } from './verify/verify.js';
+import { analyze, type Analysis } from '../analysis/analyze.js';
+import { rotate } from '../rotation/rotate.js';
+import { firstFeeds } from '../data/feeds.js';
+import type { PruneOptions } from '../options.js';
+import { plannedBases } from '../plan/file.js';
+import { PruneError } from '../errors.js';
+import type { Runtime } from '../runtime/runtime.js';
+import type { VerifyReport } from '../verify/report.js';
+import { verify } from '../verify/verify.js';
 
 /** A model whose linear channels are given another basis, and what it was made from. */
 export interface Rotation {

@@ -1,15 +1,15 @@
-import type { Analysis } from './analyze.js';
+import type { Analysis } from '../analysis/analyze.js';
 import { fitLatencyModel } from './latency-fit.js';
-import { PruneError } from './errors.js';
-import type { PruningGroup } from './groups/group.js';
-import type { LatencyModel, LatencyOptions } from './latency/latency.js';
-import { tryOut, type Patience } from './latency/trial.js';
-import type { Model } from './onnx/model.js';
-import type { PruneOptions } from './options.js';
-import { keptCount, type Plan } from './plan/plan.js';
+import { PruneError } from '../errors.js';
+import type { PruningGroup } from '../groups/group.js';
+import type { LatencyModel, LatencyOptions } from '../latency/latency.js';
+import { tryOut, type Patience } from '../latency/trial.js';
+import type { Model } from '../onnx/model.js';
+import type { PruneOptions } from '../options.js';
+import { keptCount, type Plan } from '../plan/plan.js';
 import type { LatencyOutcome } from './result.js';
-import type { Runtime } from './runtime/runtime.js';
-import { limitsOf, meets, type Priced } from './select/budget.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { limitsOf, meets, type Priced } from '../select/budget.js';
 
 type Options = PruneOptions & { readonly runtime: Runtime };
 
