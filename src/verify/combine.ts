@@ -4,6 +4,9 @@ import type { VerifyReport } from './report.js';
 export function combineReports(...reports: readonly VerifyReport[]): VerifyReport {
   return reports.reduce((all, next) => {
     const worse = next.maxError > all.maxError ? next : all;
+    const weaker = new Map(all.outputs.map((output) => [output.name, output]));
+    for (const output of next.outputs)
+      if (output.proof !== 'compared' || !weaker.has(output.name)) weaker.set(output.name, output);
     return {
       passed: all.passed && next.passed,
       level: all.level,
@@ -13,9 +16,15 @@ export function combineReports(...reports: readonly VerifyReport[]): VerifyRepor
       compared: all.compared + next.compared,
       maxError: worse.maxError,
       worst: worse.worst ?? all.worst ?? next.worst,
-      dead: [...new Set([...all.dead, ...next.dead])],
+      outputs: [...weaker.values()],
+      redrawn: union(all.redrawn, next.redrawn),
+      dead: union(all.dead, next.dead),
       skipped: [...all.skipped, ...next.skipped],
+      weights: all.weights === 'changed' ? 'changed' : next.weights,
+      warnings: union(all.warnings, next.warnings),
       milliseconds: all.milliseconds + next.milliseconds,
     };
   });
 }
+
+const union = (a: readonly string[], b: readonly string[]): string[] => [...new Set([...a, ...b])];

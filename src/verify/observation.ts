@@ -59,6 +59,7 @@ export function observe(input: ObservationInput): Observation {
   const rounded = new Set<string>();
   const unsteady = new Set<string>();
   const lost = new Map<string, string>();
+  const outside = new Set(graph.outputs.map(({ name }) => name));
   const computed = new Set(pruned.graph.nodes.flatMap(({ outputs }) => outputs));
   const [values, hidden, opaque]: [string[], SkippedValue[], OpaqueNode[]] = [[], [], []];
   const [pinned, given] = [new Set<string>(), new Set<string>()];
@@ -101,12 +102,12 @@ export function observe(input: ObservationInput): Observation {
     }
     // Sizes depend on no data.
     const depends = node.opType !== 'Shape' && node.opType !== 'Size' && reads.some((name) => dependent.has(name)); // prettier-ignore
-    if (!depends) return;
     const shaky = decides || reads.some((name) => unsteady.has(name));
     const rounds = !decides && reads.some((name) => rounded.has(name));
     const touches = [...reads, ...outputs].some(isTouched);
     for (const name of outputs) {
-      dependent.add(name);
+      if (constants.has(name) || !(depends || outside.has(name))) continue;
+      if (depends) dependent.add(name);
       const dtype = dtypeOf(name);
       if (rounds || (touches && isFloat(dtype ?? 'undefined'))) rounded.add(name);
       if (shaky) unsteady.add(name);

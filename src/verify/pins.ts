@@ -1,6 +1,6 @@
-import { tensorInfo } from '../onnx/graph-model.js';
 import type { DataType } from '../onnx/data-type.js';
-import type { Model, Node, ValueInfo } from '../onnx/model.js';
+import { rankedInfo } from '../onnx/graph-model.js';
+import type { Model, Node } from '../onnx/model.js';
 
 /** Values that are fed to a model under their own names, though its nodes write them. */
 export interface Pins {
@@ -8,6 +8,8 @@ export interface Pins {
   readonly pinned: ReadonlySet<string>;
   /** Values whose nodes are left out. */
   readonly given: ReadonlySet<string>;
+  /** Values that nothing gives: their nodes are left out too. */
+  readonly lost: ReadonlySet<string>;
   readonly dtypeOf: (value: string) => DataType | undefined;
   readonly rankOf: (value: string) => number | undefined;
 }
@@ -22,21 +24,16 @@ export function pinsIn({ graph }: Model, { pinned, given }: Pins): string[] {
 
 /** The model that goes on with the fed values from where it has computed its own. */
 export function withPins(model: Model, pins: Pins): Model {
-  const names = pinsIn(model, pins);
-  if (names.length === 0) return model;
   const { graph } = model;
-  const { pinned, given, dtypeOf, rankOf } = pins;
+  const { pinned, given, lost, dtypeOf, rankOf } = pins;
+  const names = pinsIn(model, pins);
+  if (names.length === 0 && lost.size === 0) return model;
   const nodes = graph.nodes.flatMap((node): Node[] => {
     const { outputs } = node;
-    if (outputs.some((name) => given.has(name))) return [];
+    if (outputs.some((name) => given.has(name) || lost.has(name))) return [];
     if (!outputs.some((name) => pinned.has(name))) return [node];
     return [{ ...node, outputs: outputs.map((name) => (pinned.has(name) ? computedName(name) : name)) }];
   });
-  const inputs = names.map((name): ValueInfo => {
-    const rank = rankOf(name);
-    const info = tensorInfo(name, dtypeOf(name)!, new Array<undefined>(rank ?? 0).fill(undefined));
-    if (rank !== undefined || info.type?.kind !== 'tensor') return info;
-    return { ...info, type: { ...info.type, shape: undefined } };
-  });
+  const inputs = names.map((name) => rankedInfo(name, dtypeOf(name)!, rankOf(name)));
   return { ...model, graph: { ...graph, nodes, inputs: [...graph.inputs, ...inputs] } };
 }

@@ -1,5 +1,6 @@
 import type { DataType } from '../onnx/data-type.js';
-import type { Graph } from '../onnx/model.js';
+import { axisRuleFamilies } from '../axes/rules/index.js';
+import type { Graph, Node } from '../onnx/model.js';
 
 /**
  * Largest difference that rounding explains, relative to the largest absolute value of the tensor. float32: about
@@ -22,6 +23,23 @@ export const cancellation = 1e-2;
 
 /** Functions with values up to 1. */
 export const bounded: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Softmax', 'Tanh', 'Erf']);
+
+/** Bounded functions that are flat far out: where all of a tensor is, no difference would show. */
+export const saturating: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Tanh', 'Erf']);
+
+/** Values of a saturating function that are closer together than this hold nothing. */
+export const saturatedBelow = 1e-4;
+
+/** A function of single elements rounds its result to this share of what it read at most: some sixteen roundings. */
+export const pointwiseRounding = 2 ** -20;
+
+/** The smallest share of a tensor of halves that a channel is judged by: sums round to halves of their largest term. */
+export const smallestHalfChannel = 0.1;
+
+export function isPointwise(node: Node | undefined): boolean {
+  return node?.domain === '' && node.opType in axisRuleFamilies.elementwise!;
+}
+
 const moving = new Set(
   `Identity Reshape Flatten Squeeze Unsqueeze Transpose Expand Concat Split Slice Gather Cast`.split(' '),
 );
