@@ -163,8 +163,8 @@ async function latencyFile({ name, version }: Runtime, { provider = 'cpu', threa
 
 /**
  * Proves again that a pruned model computes what the dense one does with the channels of a plan masked. A failed proof
- * is a report with `passed: false`. Where the plan says that weights were reconstructed, only shapes are compared:
- * values were when it was pruned.
+ * is a report with `passed: false`. Where the plan says that weights were changed, the structure is proved, with weights
+ * re-drawn alike in both models, and not their values: those were when it was pruned.
  * @throws PruneError `invalid-option` for a plan of another model, `runtime`, and what `loadModel` throws.
  */
 export async function verify(
@@ -203,8 +203,9 @@ export async function verify(
     pruned: canonical.canonicalize(candidate),
     folded: canonical.hasBodies ? { pruned: candidate, fold: canonical.restore } : undefined,
     shapes,
+    level,
     // Values can only be held against the weights that were sliced, and those are in no file.
-    level: hasChangedWeights(plan) ? 'shapes' : level,
+    weights: hasChangedWeights(plan) ? 'changed' : 'sliced',
     feeds: source && (await firstFeeds(source)),
   });
   if (!depth) return slicing;

@@ -32,6 +32,7 @@ import { select, type Selection } from '../select/select.js';
 import { variedShapes } from '../shapes/vary.js';
 import { proveDepth, pruneDepth } from './depth.js';
 import { combineReports } from '../verify/combine.js';
+import { failureText } from '../verify/failure.js';
 import type { VerifyReport } from '../verify/report.js';
 import { verify } from '../verify/verify.js';
 
@@ -342,10 +343,7 @@ function proofSettings({ seed = 0, signal, onProgress }: Options) {
 /** @throws PruneError `verification` */
 function passed(report: VerifyReport): VerifyReport {
   if (report.passed) return report;
-  throw new PruneError(
-    'verification',
-    `the pruned model failed the proof: ${report.failure?.message}; please report this model`,
-  );
+  throw new PruneError('verification', failureText(report.failure!));
 }
 
 function describe(

@@ -64,8 +64,9 @@ export async function proveRotation(
     folded: canonical.hasBodies
       ? { pruned: analysis.canonical.restore(analysis.model), fold: canonical.restore }
       : undefined,
-    // What is in between is in another basis.
+    // What is in between is in another basis, and so are the weights.
     level: 'outputs',
+    weights: 'equivalent',
     feeds: verifyData && (await firstFeeds(verifyData)),
     onProgress: (done, total, detail) => onProgress?.({ phase: 'verify', done, total, detail }),
   });

@@ -2,7 +2,7 @@ import type { Graph, Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { encodeFloats, floatsOf, floatTensor, withBytes } from '../onnx/values.js';
 import { randomGenerator } from '../random/random.js';
-import { bounded, saturating } from './tolerance.js';
+import { has } from '../ops/index.js';
 
 /**
  * How a tensor moves under changes of the size of rounding tells how well-conditioned it is. A power, or a division by
@@ -58,10 +58,10 @@ export function moveRounded(model: Model, { isFloat32, normalized, seed = 0 }: M
     const [value] = node.outputs;
     if (value === undefined || !isFloat32(value)) return [node];
     const size = normalized?.get(value);
-    if (!bounded.has(node.opType) && size === undefined) return [node];
+    if (!has(node, 'bounded') && size === undefined) return [node];
     const exact = `${value}:conditioning`;
     // Near 0 these are as inexact as near 1.
-    const isShifted = size === undefined && saturating.has(node.opType);
+    const isShifted = size === undefined && has(node, 'saturates');
     const move: Node = {
       name: '',
       opType: isShifted ? 'Sub' : 'Mul',

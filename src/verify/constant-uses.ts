@@ -1,6 +1,6 @@
 import { nodeLabel, type AxisCoupling } from '../axes/couple.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
-import { findConstants, type ConstantSource } from '../onnx/constants.js';
+import { findConstants, type ConstantSource } from '../ops/constants.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';

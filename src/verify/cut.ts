@@ -1,5 +1,6 @@
 import type { AxisCoupling } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
+import { has } from '../ops/index.js';
 import type { Factor } from '../axes/axis.js';
 import type { KeptMasks } from '../axes/project.js';
 import { tensorInfo } from '../onnx/graph-model.js';
@@ -25,11 +26,6 @@ export interface Cut {
  * the message that it is given them in, of both models.
  */
 const maxCutBytes = 2 ** 28;
-
-/**
- * Ops that only take some numbers, or turn others into very large ones: what they read is computed, not made up.
- */
-const delicate = new Set('Sqrt Log Pow Div Reciprocal Exp Acos Acosh Asin Atanh Cosh Sinh Tan'.split(' '));
 
 /**
  * Cuts around every pruned factor: the nodes whose operands or results it runs through, from those that make it to
@@ -76,7 +72,7 @@ export function cutsAround(
         for (const name of usedNames(node)) {
           const writer = writers.get(name);
           if (writer === undefined || sources.has(name) || computed.has(writer)) continue;
-          if (given.has(name) || (canBeMadeUp(name) && !delicate.has(node.opType))) boundary.add(name);
+          if (given.has(name) || (canBeMadeUp(name) && !has(node, 'ill-conditioned'))) boundary.add(name);
           else {
             computed.add(writer);
             pending.push(writer);

@@ -1,5 +1,5 @@
 import type { AxisCoupling } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import type { Model, ValueInfo } from '../onnx/model.js';
 import { scaled, type Projection } from '../rewrite/projection.js';
 import { sameBytes } from './difference.js';

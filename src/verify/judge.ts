@@ -1,6 +1,7 @@
 import { nodeLabel } from '../axes/couple.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import type { Model, Node } from '../onnx/model.js';
+import { has } from '../ops/index.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { difference, differencesAlong, isEqual, sameDims, sizesAlong, type Difference, type Kept } from './difference.js'; // prettier-ignore
 import type { ProofFailure } from './report.js';
@@ -9,10 +10,8 @@ import {
   deadBelow,
   defaultTolerance,
   inheritedTolerances,
-  isPointwise,
   pointwiseRounding,
   saturatedBelow,
-  saturating,
   smallestHalfChannel,
   smallestSizes,
 } from './tolerance.js';
@@ -150,7 +149,8 @@ export class Judge {
     if (expected.length === 0) return 'it is empty';
     if (!isFinite) return 'it holds no finite number';
     if (scale < deadBelow) return 'it is near zero';
-    const isSaturating = saturating.has(this.writers.get(name)?.opType ?? '') && expected.length > 1;
+    const writer = this.writers.get(name);
+    const isSaturating = writer !== undefined && has(writer, 'saturates') && expected.length > 1;
     return isSaturating && spread < saturatedBelow ? 'it is saturated' : undefined;
   }
 
@@ -187,7 +187,8 @@ export class Judge {
 
   /** Sizes of the channels that a pointwise op made these of. */
   private pointwiseSizes(name: string, axis: number, length: number): Float64Array | undefined {
-    if (!isPointwise(this.writers.get(name))) return undefined;
+    const writer = this.writers.get(name);
+    if (!writer || !has(writer, 'pointwise')) return undefined;
     let largest: Float64Array | undefined;
     for (const input of this.inputsOf(name)) {
       const sizes = this.channels.get(input)?.get(axis);

@@ -2,7 +2,8 @@ import type { AxisCoupling } from '../axes/couple.js';
 import { nodeLabel } from '../axes/couple.js';
 import type { Factor } from '../axes/axis.js';
 import type { KeptMasks } from '../axes/project.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
+import { has } from '../ops/index.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import type { Graph, Model, Node } from '../onnx/model.js';
 import { isFeedable } from '../runtime/tensors.js';
@@ -101,7 +102,7 @@ export function observe(input: ObservationInput): Observation {
       rounded.delete(name);
     }
     // Sizes depend on no data.
-    const depends = node.opType !== 'Shape' && node.opType !== 'Size' && reads.some((name) => dependent.has(name)); // prettier-ignore
+    const depends = !has(node, 'sizes') && reads.some((name) => dependent.has(name));
     const shaky = decides || reads.some((name) => unsteady.has(name));
     const rounds = !decides && reads.some((name) => rounded.has(name));
     const touches = [...reads, ...outputs].some(isTouched);

@@ -1,5 +1,5 @@
 import { nodeLabel } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import type { Model } from '../onnx/model.js';
 import { usedNames } from '../shapes/literals.js';
 import { writersOf } from './observation.js';

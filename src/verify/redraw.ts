@@ -1,5 +1,5 @@
 import type { AxisCoupling } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import { isFloat } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';

@@ -1,6 +1,6 @@
 import { nodeLabel, type AxisCoupling } from '../axes/couple.js';
 import { PruneError } from '../errors.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import type { Model } from '../onnx/model.js';
 import { predictShapes, type Projection } from '../rewrite/projection.js';
 import type { Runtime } from '../runtime/runtime.js';

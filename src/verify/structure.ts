@@ -1,5 +1,6 @@
 import type { Model, Node } from '../onnx/model.js';
-import { findConstants } from '../onnx/constants.js';
+import type { TensorData } from '../onnx/tensor.js';
+import { findConstants } from '../ops/constants.js';
 import { usedNames } from '../shapes/literals.js';
 import type { ConstantUses } from './constant-uses.js';
 import { isEqual, sameBytes } from './difference.js';
@@ -62,20 +63,19 @@ function isAlike(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b);
   if (Array.isArray(a))
     return Array.isArray(b) && a.length === b.length && a.every((entry, i) => isAlike(entry, b[i]));
-  if ('byteLength' in a && 'bytes' in a) return sameData(a as Data, b as Partial<Data>);
+  if (isData(a)) return isData(b) && sameData(a, b);
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
   keys.delete('docString');
   return [...keys].every((key) => isAlike(a[key as keyof typeof a], b[key as keyof typeof b]));
 }
 
-interface Data {
-  readonly storage: string;
-  readonly strings?: readonly Uint8Array[];
-  bytes(): Uint8Array;
+/** The elements of a tensor. */
+function isData(value: object): value is TensorData {
+  return 'storage' in value && 'bytes' in value;
 }
 
-function sameData(a: Data, b: Partial<Data>): boolean {
-  if (a.storage === 'absent' || b.storage === 'absent' || !b.bytes) return a.storage === b.storage;
+function sameData(a: TensorData, b: TensorData): boolean {
+  if (a.storage === 'absent' || b.storage === 'absent') return a.storage === b.storage;
   if (a.strings ?? b.strings) return isAlike(a.strings, b.strings);
   return sameBytes(a.bytes(), b.bytes());
 }

@@ -1,6 +1,6 @@
 import type { DataType } from '../onnx/data-type.js';
-import { axisRuleFamilies } from '../axes/rules/index.js';
-import type { Graph, Node } from '../onnx/model.js';
+import type { Graph } from '../onnx/model.js';
+import { has } from '../ops/index.js';
 
 /**
  * Largest difference that rounding explains, relative to the largest absolute value of the tensor. float32: about
@@ -21,12 +21,6 @@ export const deadBelow = 1e-6;
  */
 export const cancellation = 1e-2;
 
-/** Functions with values up to 1. */
-export const bounded: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Softmax', 'Tanh', 'Erf']);
-
-/** Bounded functions that are flat far out: where all of a tensor is, no difference would show. */
-export const saturating: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Tanh', 'Erf']);
-
 /** Values of a saturating function that are closer together than this hold nothing. */
 export const saturatedBelow = 1e-4;
 
@@ -36,24 +30,17 @@ export const pointwiseRounding = 2 ** -20;
 /** The smallest share of a tensor of halves that a channel is judged by: sums round to halves of their largest term. */
 export const smallestHalfChannel = 0.1;
 
-export function isPointwise(node: Node | undefined): boolean {
-  return node?.domain === '' && node.opType in axisRuleFamilies.elementwise!;
-}
-
-const moving = new Set(
-  `Identity Reshape Flatten Squeeze Unsqueeze Transpose Expand Concat Split Slice Gather Cast`.split(' '),
-);
-
 /**
  * The smallest size that a value is judged by: functions with values up to 1 are computed with an error of about
  * 1e-7 also where they are saturated, and moving elements changes nothing of that. Values that are not listed: 0.
  */
 export function smallestSizes(graph: Graph): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
-  for (const { opType, inputs, outputs } of graph.nodes) {
-    const size = bounded.has(opType)
+  for (const node of graph.nodes) {
+    const { inputs, outputs } = node;
+    const size = has(node, 'bounded')
       ? cancellation
-      : moving.has(opType)
+      : has(node, 'moves', 'casts')
         ? Math.max(0, ...inputs.map((name) => sizes.get(name) ?? 0))
         : 0;
     if (size > 0) for (const name of outputs) sizes.set(name, size);
@@ -70,9 +57,10 @@ export function inheritedTolerances(
   dtypeOf: (value: string) => DataType | undefined,
 ): ReadonlyMap<string, number> {
   const tolerances = new Map<string, number>();
-  for (const { opType, inputs, outputs, attributes } of graph.nodes) {
+  for (const node of graph.nodes) {
+    const { inputs, outputs } = node;
     const before = Math.max(0, ...inputs.map((name) => tolerances.get(name) ?? 0));
-    const isExact = moving.has(opType) && !attributes.has('to');
+    const isExact = has(node, 'moves');
     for (const name of outputs) {
       const dtype = dtypeOf(name);
       const own = isExact || dtype === undefined ? 0 : defaultTolerance(dtype);
