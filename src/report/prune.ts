@@ -15,7 +15,7 @@ import type { KnapsackOutcome } from '../select/select.js';
 import { proofLines } from './proof.js';
 import { blockerLines } from './advice.js';
 import { coverageText } from './inspect.js';
-import { formatBytes, formatCount, formatError, formatMilliseconds, formatShare, plural } from './numbers.js';
+import { formatBytes, formatCount, formatMilliseconds, formatShare, plural } from './numbers.js';
 import { alignColumns, alignLabels } from './table.js';
 
 /** What the command knows besides the report. */

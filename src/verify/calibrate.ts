@@ -15,7 +15,11 @@ export interface Scaling {
  * Layers whose drawn weights are read by nothing else.
  * Method: layer-sequential unit variance (Mishkin and Matas, 2016, arXiv:1511.06422), in one run.
  */
-export function scalingOf(analysis: AxisCoupling, model: Model, redrawn: ReadonlyMap<string, Tensor>): Scaling {
+export function scalingOf(
+  analysis: AxisCoupling,
+  model: Model,
+  redrawn: ReadonlyMap<string, Tensor>,
+): Scaling {
   const constants = new Map<string, string[]>();
   for (const [name, { nodes, part }] of drawsOf(analysis, model)) {
     const [index] = nodes;
@@ -32,7 +36,10 @@ const rootName = (value: string): string => `${value}:root-mean-square`;
 const rawName = (value: string): string => `${value}:raw`;
 
 /** The model with these values divided by the root of their mean square, which is an output under `names`. */
-export function withScaledValues(model: Model, { constants }: Scaling): { readonly model: Model; readonly names: readonly string[] } {
+export function withScaledValues(
+  model: Model,
+  { constants }: Scaling,
+): { readonly model: Model; readonly names: readonly string[] } {
   const { graph } = model;
   const names: string[] = [];
   const nodes = graph.nodes.flatMap((node): Node[] => {

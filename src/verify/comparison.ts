@@ -189,7 +189,7 @@ export class Comparison {
       const specs = [...this.madeUp.given].flatMap((name) => {
         const [dtype, shape] = [shapes.dtypeOf(name), shapes.of(name)];
         const isKnown = isFeedable(dtype) && shape?.every((dim) => dim !== undefined);
-        return isKnown ? [{ name, dtype, shape: shape as readonly number[] }] : [];
+        return isKnown ? [{ name, dtype, shape }] : [];
       });
       all = new Map([...tensors, ...made(randomInputs(runtime, specs, seed))]);
       this.held.set(feed, all);

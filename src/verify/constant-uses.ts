@@ -143,7 +143,11 @@ export class ConstantUses {
   }
 
   /** Float constants at inputs that the dense node leaves out: biases of reconstructed layers. */
-  private *addedBiases(): Iterable<{ readonly node: number; readonly input: number; readonly tensor: Tensor }> {
+  private *addedBiases(): Iterable<{
+    readonly node: number;
+    readonly input: number;
+    readonly tensor: Tensor;
+  }> {
     for (const [index, { inputs }] of this.dense.graph.nodes.entries()) {
       const node = this.counterpartOf(index);
       if (node === undefined) continue;

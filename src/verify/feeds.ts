@@ -17,12 +17,7 @@ export interface Feed {
 }
 
 /** @throws PruneError `unsupported` for an input that can't be made up. */
-export function randomFeed(
-  runtime: Runtime,
-  shapes: Shapes,
-  seed: number | string,
-  isTrial: boolean,
-): Feed {
+export function randomFeed(runtime: Runtime, shapes: Shapes, seed: number | string, isTrial: boolean): Feed {
   const specs = [...shapes.inputs].map(([name, shape]) => {
     const dtype = shapes.dtypeOf(name);
     if (!isFeedable(dtype))

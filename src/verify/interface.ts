@@ -41,7 +41,8 @@ function checkSide(
   pruned: readonly ValueInfo[],
   sizeOf: SizeOf,
 ): ProofFailure | undefined {
-  const list = (infos: readonly ValueInfo[]): string => infos.map(({ name }) => `'${name}'`).join(', ') || 'none';
+  const list = (infos: readonly ValueInfo[]): string =>
+    infos.map(({ name }) => `'${name}'`).join(', ') || 'none';
   if (dense.length !== pruned.length || dense.some(({ name }, i) => name !== pruned[i]!.name))
     return failure('', `the ${side}s are ${list(pruned)} instead of ${list(dense)}`);
   for (const [i, info] of dense.entries()) {
@@ -70,7 +71,10 @@ function checkOpsets(dense: Model, pruned: Model): ProofFailure | undefined {
   for (const [domain, version] of dense.opsets) {
     const got = pruned.opsets.get(domain);
     if (got !== version)
-      return failure('', `the operator set '${domain}' is imported as version ${got ?? 'none'} instead of ${version}`);
+      return failure(
+        '',
+        `the operator set '${domain}' is imported as version ${got ?? 'none'} instead of ${version}`,
+      );
   }
   return undefined;
 }

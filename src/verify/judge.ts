@@ -119,12 +119,7 @@ export class Judge {
     this.dead.delete(name);
   }
 
-  private compareExactly(
-    name: string,
-    pruned: Tensor,
-    masked: Tensor,
-    kept: Kept,
-  ): Disagreement | undefined {
+  private compareExactly(name: string, pruned: Tensor, masked: Tensor, kept: Kept): Disagreement | undefined {
     if (!isEqual(pruned, masked, kept)) {
       const expected = masked.dims.map((dim, axis) => kept.get(axis)?.length ?? dim);
       if (pruned.dtype === masked.dtype && !sameDims(pruned.dims, expected))

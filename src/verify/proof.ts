@@ -1,5 +1,4 @@
 import type { Model } from '../onnx/model.js';
-import { isFloat } from '../onnx/data-type.js';
 import type { Projection } from '../rewrite/projection.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { scaled, scalingOf, withScaledValues } from './calibrate.js';

@@ -28,7 +28,11 @@ interface Draw {
  * temperatures) stay, and so do tables and masks, unless they are zero: those are normal.
  * @returns tensors by the names of the constants
  */
-export function redrawWeights(analysis: AxisCoupling, model: Model, seed: number | string): Map<string, Tensor> {
+export function redrawWeights(
+  analysis: AxisCoupling,
+  model: Model,
+  seed: number | string,
+): Map<string, Tensor> {
   const redrawn = new Map<string, Tensor>();
   for (const [name, { tensor, part, terms }] of drawsOf(analysis, model)) {
     const random = randomGenerator(`weights:${seed}:${name}`);

@@ -32,7 +32,9 @@ export class Structure {
     const [read, readNow] = [this.readBy(node, this.denseConstants), this.readBy(other, this.constants)];
     if (!sameList(read, readNow)) return 'it reads other values';
     if (!isAlike(node.attributes, other.attributes)) return 'its attributes are others';
-    return this.uses.areSliced(index, { withValues: this.withValues }) ? undefined : 'it reads other constants';
+    return this.uses.areSliced(index, { withValues: this.withValues })
+      ? undefined
+      : 'it reads other constants';
   }
 
   /** Whether a value is the same constant in both models. */
@@ -58,7 +60,9 @@ function isAlike(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (a instanceof Uint8Array) return b instanceof Uint8Array && sameBytes(a, b);
   if (a instanceof Map) {
-    return b instanceof Map && a.size === b.size && [...a].every(([key, value]) => isAlike(value, b.get(key)));
+    return (
+      b instanceof Map && a.size === b.size && [...a].every(([key, value]) => isAlike(value, b.get(key)))
+    );
   }
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b);
   if (Array.isArray(a))

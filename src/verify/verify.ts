@@ -57,7 +57,13 @@ export async function verify(input: VerifyInput): Promise<VerifyReport> {
   });
   if (!failure || failure.kind === 'interface' || failure.kind === 'weight') return done(report);
   // What fails against itself is at fault by itself.
-  const itself = await run({ ...input, masks: new Map(), pruned: input.dense, folded: undefined, weights: 'sliced' });
+  const itself = await run({
+    ...input,
+    masks: new Map(),
+    pruned: input.dense,
+    folded: undefined,
+    weights: 'sliced',
+  });
   if (!itself.failure || itself.failure.kind === 'nothing') return done(report);
   const message = `the original model doesn't agree with itself: ${itself.failure.message}`;
   return done({ ...report, failure: { ...itself.failure, kind: 'dense', message } });

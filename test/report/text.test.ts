@@ -141,7 +141,9 @@ describe('texts', () => {
         { name: 'k', proof: 'inputs', why: 'it is drawn at random' },
         { name: 'z', proof: 'none', why: 'it is near zero' },
       ]),
-    ).toBe("1 of 3 compared; 'k' by what it is computed from (it is drawn at random), 'z' not at all (it is near zero)");
+    ).toBe(
+      "1 of 3 compared; 'k' by what it is computed from (it is drawn at random), 'z' not at all (it is near zero)",
+    );
   });
 
   it('of a measurement: models, speedup with its interval, and nodes that ran elsewhere', () => {
