@@ -26,7 +26,7 @@ export function scalingOf(
     if (index === undefined || nodes.size > 1 || !redrawn.has(name)) continue;
     if (part !== 'weight' && part !== 'shift') continue;
     if (analysis.relations[index]?.contraction?.length !== 2) continue;
-    const value = model.graph.nodes[index]!.outputs[0]!;
+    const value = analysis.model.graph.nodes[index]!.outputs[0]!;
     constants.set(value, [...(constants.get(value) ?? []), name]);
   }
   return { constants };

@@ -22,6 +22,23 @@ interface Use {
   readonly tensor: Tensor | undefined;
 }
 
+/**
+ * Where the nodes of an analysis stand in a model that is made of the analysed one, by index: it may have more nodes.
+ * Nodes are the same where they write the same values.
+ */
+export function placesIn({ model: { graph } }: AxisCoupling, model: Model): Map<number, number> {
+  const writers = new Map<string, number>();
+  model.graph.nodes.forEach(({ outputs }, index) => {
+    for (const name of outputs) if (name) writers.set(name, index);
+  });
+  return new Map(
+    graph.nodes.flatMap(({ outputs }, index): [number, number][] => {
+      const place = writers.get(outputs.find(Boolean) ?? '');
+      return place === undefined ? [] : [[index, place]];
+    }),
+  );
+}
+
 /** Integers that aren't weights are sizes and indices, which follow the plan in ways of their own. */
 const weightTypes: ReadonlySet<DataType> = new Set<DataType>(['int8', 'uint8', 'int16', 'uint16']);
 
@@ -46,11 +63,12 @@ export class ConstantUses {
     });
     this.constants = findConstants(pruned.graph);
     const sources = findConstants(dense.graph);
-    this.uses = analysis.parameters.flatMap(({ node, input, axes }): Use[] => {
-      const { inputs } = dense.graph.nodes[node]!;
-      const source = sources.get(inputs[input]!);
-      const counterpart = this.counterpartOf(node);
-      if (!source || counterpart === undefined) return [];
+    const places = placesIn(analysis, dense);
+    this.uses = analysis.parameters.flatMap(({ node: analysed, input, axes }): Use[] => {
+      const node = places.get(analysed);
+      const counterpart = node === undefined ? undefined : this.counterpartOf(node);
+      const source = node === undefined ? undefined : sources.get(dense.graph.nodes[node]!.inputs[input]!);
+      if (!source || node === undefined || counterpart === undefined) return [];
       const kept = new Map<number, Int32Array>();
       axes.forEach((axis, i) => {
         const indices = projection.kept(axis);

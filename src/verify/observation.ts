@@ -123,11 +123,11 @@ const isStatic = (shape: readonly (number | undefined)[] | undefined): boolean =
 
 /** The outputs, what decisions are taken from, what opaque nodes read, and one late value of every pruned factor. */
 export function representativeValues(
+  { graph }: Model,
   analysis: AxisCoupling,
   masks: KeptMasks,
   { values, pinned, opaque }: Observation,
 ): string[] {
-  const { graph } = analysis.model;
   const chosen = new Set<string>(pinned);
   for (const { name } of graph.outputs) chosen.add(name);
   for (const { index } of opaque) for (const name of usedNames(graph.nodes[index]!)) chosen.add(name);

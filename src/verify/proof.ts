@@ -3,7 +3,7 @@ import type { Projection } from '../rewrite/projection.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { scaled, scalingOf, withScaledValues } from './calibrate.js';
 import { Comparison } from './comparison.js';
-import { ConstantUses } from './constant-uses.js';
+import { ConstantUses, placesIn } from './constant-uses.js';
 import { cutsAround } from './cut.js';
 import { givenFeed, randomFeed, type Feed } from './feeds.js';
 import { checkInterface } from './interface.js';
@@ -41,7 +41,7 @@ export class Proof {
     this.judge = new Judge({ pruned, dtypeOf, tolerance });
     this.observation = observe({
       ...{ dense, pruned, dtypeOf },
-      unknown: unknownNodes(dense, shapes),
+      unknown: unknownNodes(input),
       shapeOf: (value) => shapes.of(value),
       isTouched: (value) => projection.isTouched(analysis.axes.get(value)),
     });
@@ -109,7 +109,9 @@ export class Proof {
         this.total = feeds.length * cuts.reduce((total, { names }) => total + names.length, 0);
         return await comparison.compareCuts(cuts, feeds);
       }
-      const few = representativeValues(analysis, masks, this.observation).filter((name) => wanted.has(name));
+      const few = representativeValues(this.input.dense, analysis, masks, this.observation).filter((name) =>
+        wanted.has(name),
+      );
       // What mixes the batch with channels shows in any tensor behind it: other sizes need no full comparison.
       const passes: [readonly string[], readonly Feed[]][] =
         level === 'full'
@@ -192,11 +194,14 @@ export class Proof {
   }
 }
 
-function unknownNodes({ graph }: Model, { unknownOps }: Shapes): Map<number, string> {
-  const byLabel = new Map(graph.nodes.map(({ name }, index) => [name === '' ? `#${index}` : name, index]));
+/** Nodes of the dense model that onnxruntime doesn't know, by index, and why. */
+function unknownNodes({ analysis, dense, shapes }: VerifyInput): Map<number, string> {
+  const { nodes } = analysis.model.graph;
+  const byLabel = new Map(nodes.map(({ name }, index) => [name === '' ? `#${index}` : name, index]));
+  const places = placesIn(analysis, dense);
   return new Map(
-    unknownOps.flatMap(({ node, op }) => {
-      const index = byLabel.get(node);
+    shapes.unknownOps.flatMap(({ node, op }) => {
+      const index = places.get(byLabel.get(node) ?? -1);
       return index === undefined ? [] : [[index, `onnxruntime doesn't know op ${op}`] as const];
     }),
   );

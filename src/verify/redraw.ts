@@ -6,6 +6,7 @@ import type { Model, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { encodeFloats, floatsOf, withBytes, type Floats, type FloatType } from '../onnx/values.js';
 import { fillNormal, randomGenerator } from '../random/random.js';
+import { placesIn } from './constant-uses.js';
 import { deadBelow } from './tolerance.js';
 
 /** What a constant is to the nodes that read it. */
@@ -14,7 +15,7 @@ type Part = 'weight' | 'scale' | 'shift' | 'mean' | 'variance' | 'other';
 /** A constant to be drawn anew. */
 interface Draw {
   readonly tensor: Tensor;
-  /** Nodes that it is a weight or a shift of, by index. */
+  /** Nodes of the analysis that it is a part of, by index. */
   readonly nodes: Set<number>;
   part: Part;
   /** Terms of each sum that a weight goes into. */
@@ -56,13 +57,20 @@ const rules: Readonly<Record<Part, (terms: number) => (normal: number, random: (
 };
 
 /** The float constants of more than one element that nodes read, with what they are to them. */
-export function drawsOf({ parameters, roles }: AxisCoupling, { graph }: Model): Map<string, Draw> {
+export function drawsOf(analysis: AxisCoupling, model: Model): Map<string, Draw> {
+  const { parameters, roles } = analysis;
+  const { graph } = model;
   const sources = findConstants(graph);
+  const places = placesIn(analysis, model);
+  const sourceAt = (node: number, input: number) => {
+    const place = places.get(node);
+    return place === undefined ? undefined : sources.get(graph.nodes[place]!.inputs[input]!);
+  };
   const kept = new Set(graph.nodes.flatMap(capturedNames));
   for (const { name } of graph.outputs) kept.add(name);
   const draws = new Map<string, Draw>();
   for (const { node, input } of parameters) {
-    const source = sources.get(graph.nodes[node]!.inputs[input]!);
+    const source = sourceAt(node, input);
     if (!source || kept.has(source.name) || draws.has(source.name)) continue;
     const { tensor } = source;
     if (isFloat(tensor.dtype) && elementCount(tensor.dims) > 1)
@@ -72,7 +80,7 @@ export function drawsOf({ parameters, roles }: AxisCoupling, { graph }: Model): 
   const produced = new Map<string, number>();
   for (const { node, input, role, expression, parameter } of roles) {
     const use = parameter === undefined ? undefined : parameters[parameter];
-    const name = use && sources.get(graph.nodes[use.node]!.inputs[use.input]!)?.name;
+    const name = use && sourceAt(use.node, use.input)?.name;
     const draw = name === undefined ? undefined : draws.get(name);
     if (!draw) continue;
     if (role === 'contract' || role === 'produce') draw.part = 'weight';
