@@ -1,7 +1,7 @@
 import type { Analysis } from './analysis/analyze.js';
 import type { BenchOptions } from './bench/bench.js';
 import type { BenchResult } from './bench/result.js';
-import type { SumsMaker } from './criteria/sums.js';
+import type { SumsMaker } from './members/sums.js';
 import type { DataSource } from './data/batch.js';
 import type { DataOptions } from './data/options.js';
 import type { EvaluateOptions as EngineEvaluateOptions, EvaluateResult } from './evaluate/evaluate.js';

@@ -4,10 +4,10 @@ import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { Projection } from '../rewrite/projection.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { variedShapes } from '../shapes/vary.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { Proof } from './proof.js';
 import type { ProofLevel, VerifyReport } from './report.js';
+import { trialShapes } from './trial-sizes.js';
 
 export interface VerifyInput {
   readonly analysis: AxisCoupling;
@@ -49,7 +49,9 @@ export interface VerifyInput {
  */
 export async function verify(input: VerifyInput): Promise<VerifyReport> {
   const start = performance.now();
-  const report = await run(input);
+  const { dense, shapes, runtime, signal } = input;
+  const variants = [shapes, ...(await trialShapes(dense, shapes, runtime, signal))];
+  const report = await run(input, variants);
   const { failure } = report;
   const done = (final: Omit<VerifyReport, 'milliseconds'>): VerifyReport => ({
     ...final,
@@ -57,21 +59,17 @@ export async function verify(input: VerifyInput): Promise<VerifyReport> {
   });
   if (!failure || failure.kind === 'interface' || failure.kind === 'weight') return done(report);
   // What fails against itself is at fault by itself.
-  const itself = await run({
-    ...input,
-    masks: new Map(),
-    pruned: input.dense,
-    folded: undefined,
-    weights: 'sliced',
-  });
+  const same = { masks: new Map(), pruned: dense, folded: undefined, weights: 'sliced' } as const;
+  const itself = await run({ ...input, ...same }, variants);
   if (!itself.failure || itself.failure.kind === 'nothing') return done(report);
   const message = `the original model doesn't agree with itself: ${itself.failure.message}`;
   return done({ ...report, failure: { ...itself.failure, kind: 'dense', message } });
 }
 
-async function run(input: VerifyInput): Promise<Omit<VerifyReport, 'milliseconds'>> {
-  const { analysis, masks, dense, shapes, runtime, signal } = input;
-  const varied = await variedShapes(dense, shapes, runtime, signal);
-  const projection = new Projection(analysis.system, masks);
-  return new Proof(input, projection, varied ? [shapes, varied] : [shapes]).run();
+function run(
+  input: VerifyInput,
+  variants: readonly Shapes[],
+): Promise<Omit<VerifyReport, 'milliseconds'>> {
+  const projection = new Projection(input.analysis.system, input.masks);
+  return new Proof(input, projection, variants).run();
 }
