@@ -66,10 +66,7 @@ export async function verify(input: VerifyInput): Promise<VerifyReport> {
   return done({ ...report, failure: { ...itself.failure, kind: 'dense', message } });
 }
 
-function run(
-  input: VerifyInput,
-  variants: readonly Shapes[],
-): Promise<Omit<VerifyReport, 'milliseconds'>> {
+function run(input: VerifyInput, variants: readonly Shapes[]): Promise<Omit<VerifyReport, 'milliseconds'>> {
   const projection = new Projection(input.analysis.system, input.masks);
   return new Proof(input, projection, variants).run();
 }
