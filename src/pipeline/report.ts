@@ -57,6 +57,7 @@ function reportOf(draft: Draft, timings: PruneReport['timings']): PruneReport {
     },
     budgets: stated.budgets ?? [],
     knapsack: stated.knapsack,
+    trials: stated.trials ?? [],
     latency: stated.latency,
     coverage: {
       all: coverage(grouping, cost),

@@ -5,7 +5,7 @@ import type { Plan } from '../plan/plan.js';
 import { targetAt } from '../schedule/schedule.js';
 import type { BudgetOutcome } from '../select/budget.js';
 import { select } from '../select/select.js';
-import type { Keeps } from '../training/recipes/recipe.js';
+import type { ChannelScores, Keeps } from '../training/recipes/recipe.js';
 import { resolveRecipe } from '../training/recipes/resolve.js';
 import { trainStudent } from '../training/train.js';
 import { choiceOf } from './choose.js';
@@ -31,6 +31,19 @@ export async function pruneWhileTraining(
     throw new PruneError('invalid-option', 'a recipe chooses channels itself; give a ratio or a budget');
   const { grouping, cost, axes, canonical } = analysis;
   let budgets: readonly BudgetOutcome[] = [];
+  const choose = (scores: ChannelScores, share: number): Keeps => {
+    // Groups without weights that train have channels of equal worth.
+    const all = new Map(grouping.groups.map((group) => [group, scores.get(group) ?? new Float64Array(group.size).fill(1)])); // prettier-ignore
+    try {
+      const selection = select(grouping, cost, all, targetAt(options, share, cost));
+      budgets = selection.budgets;
+      return keepsOf(selection.plan);
+    } catch (error) {
+      // The first steps may be smaller than one channel.
+      if (share < 1 && error instanceof PruneError && error.code === 'nothing-to-prune') return new Map();
+      throw error;
+    }
+  };
   const { model, report, keeps } = await trainStudent({
     ...{ provider, threads, seed, ...settings, checkpoint: undefined, resume: undefined },
     ...{ runtime, signal, data, onProgress: progressOf(onProgress, 'sparsify') },
@@ -40,19 +53,7 @@ export async function pruneWhileTraining(
       recipe: resolveRecipe(recipe),
       grouping,
       chosen: keepsOf(plan),
-      // Groups without weights that train have channels of equal worth.
-      choose: (scores, share) => {
-        const all = new Map(grouping.groups.map((group) => [group, scores.get(group) ?? new Float64Array(group.size).fill(1)])); // prettier-ignore
-        try {
-          const selection = select(grouping, cost, all, targetAt(options, share, cost));
-          budgets = selection.budgets;
-          return Promise.resolve(keepsOf(selection.plan));
-        } catch (error) {
-          // The first steps may be smaller than one channel.
-          const isSmall = share < 1 && error instanceof PruneError && error.code === 'nothing-to-prune';
-          return isSmall ? Promise.resolve(new Map()) : Promise.reject(error as Error);
-        }
-      },
+      choose: (scores, share) => Promise.resolve().then(() => choose(scores, share)),
     },
   });
   const file = canonical.restore(model);

@@ -209,7 +209,7 @@ describe('stochastic subnetwork annealing', () => {
       const deviation = Math.sqrt((chance * (1 - chance)) / trials);
       expect(Math.abs(there / trials - chance)).toBeLessThanOrEqual(5 * deviation);
     }
-    expect([0, 0.25, 0.5, 1].map((share) => presence(share))).toEqual([0.5, 0.25, 0, 0].map((v) => expect.closeTo(v, 12))); // prettier-ignore
+    expect([0, 0.25, 0.5, 1].map((share) => presence(share))).toEqual([0.5, 0.25, 0, 0].map((v): unknown => expect.closeTo(v, 12))); // prettier-ignore
     expect(presence(0.1, { curve: 'linear' })).toBeCloseTo(0.4, 12);
     expect(values).toEqual(valuesOf(student));
   });
