@@ -2,6 +2,7 @@ import type { Model, Node } from '../onnx/model.js';
 
 import { capturedNames } from '../onnx/graph-index.js';
 import { opsetOf } from '../onnx/domain.js';
+import { hasTrait, qualifiedName } from '../ops/index.js';
 import { parameterOf } from '../ops/parameters.js';
 import { sum, type Axis, type Blocker } from './axis.js';
 import { parseNotation, type Notation } from './notation.js';
@@ -17,7 +18,7 @@ import {
   type Role,
 } from './relation.js';
 import { NoRelation, type AxisRule, type OpContext } from './rule.js';
-import { axisRuleFamilies, axisRules } from './rules/index.js';
+import { axisRules } from './rules/index.js';
 import { AxisSystem } from './system.js';
 
 /** A use of a constant tensor by a node: uses of one tensor are free of each other unless it is tied. */
@@ -155,13 +156,18 @@ class Coupling {
     const candidate = this.candidates.get(index);
     if (candidate && this.permute(candidate)) return { notation: permutationNotation(candidate) };
     if (this.permuting.has(index)) return { notation: '_ -> _' };
-    const origin: Blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why: '' };
+    const origin: Blocker = {
+      node: nodeLabel(node, index),
+      op: qualifiedName(node),
+      axis: 'all axes',
+      why: '',
+    };
     const firstParameter = this.parameters.length;
     const inputs = node.inputs.map((value, input) => this.inputAxes(value, index, input));
     const parameters = this.parametersRead(node, firstParameter);
     try {
       if (hasSubgraph(node)) throw new NoRelation('it holds a subgraph');
-      const rule = this.rules.get(opName(node));
+      const rule = this.rules.get(qualifiedName(node));
       if (!rule) throw new NoRelation('no rule is known for this op');
       const context = this.context(node);
       const result = typeof rule === 'function' ? rule(context) : rule;
@@ -215,7 +221,7 @@ class Coupling {
   /** Gives a value inside a permutation axes that stay: it goes with the nodes when the permutation changes. */
   private blockValue(value: string, node: Node, index: number): void {
     const why = 'it is inside a permutation';
-    const blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why };
+    const blocker = { node: nodeLabel(node, index), op: qualifiedName(node), axis: 'all axes', why };
     const axes = this.freshAxes(value, blocker);
     if (!axes) return;
     for (const axis of axes) this.system.block(axis, blocker);
@@ -224,7 +230,7 @@ class Coupling {
 
   private blockSizes(value: string, node: Node, index: number): void {
     const why = 'its entries are sizes or indices';
-    const blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why };
+    const blocker = { node: nodeLabel(node, index), op: qualifiedName(node), axis: 'all axes', why };
     for (const axis of this.axes.get(value) ?? []) this.system.block(axis, blocker);
   }
 
@@ -280,15 +286,10 @@ class Coupling {
       );
       // The first input of a rearranging op is what it rearranges; the others hold shapes, indices and scales.
       const only =
-        large.length === 1 || this.isRearranging(node) ? (present[0] as number | undefined) : undefined;
+        large.length === 1 || hasTrait(node, 'rearranges') ? (present[0] as number | undefined) : undefined;
       for (const value of node.outputs) this.derived.set(value, only);
     }
     return read;
-  }
-
-  private isRearranging(node: Node): boolean {
-    const op = opName(node);
-    return op === 'DequantizeLinear' || op in axisRuleFamilies.movement! || op in axisRuleFamilies.indexing!;
   }
 
   private recordRoles(
@@ -389,10 +390,6 @@ function attentionRole({ heads, contracted, carried }: AttentionLetters, letter:
 function permutationNotation({ axis }: Permutation): string {
   const letters = Array.from({ length: axis + 1 }, (_, i) => String.fromCharCode(97 + i));
   return `${letters.join(' ')} … -> ${letters.with(axis, `π(${letters[axis]})`).join(' ')} …`;
-}
-
-function opName(node: Node): string {
-  return node.domain ? `${node.domain}::${node.opType}` : node.opType;
 }
 
 function contractOf(value: string, side: 'input' | 'output', axis?: number): Blocker {

@@ -6,6 +6,7 @@ import { opsetOf } from '../onnx/domain.js';
 import type { Model } from '../onnx/model.js';
 import { parameterOf } from '../ops/parameters.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { hasTrait } from '../ops/index.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { feedsOf } from '../runtime/tensors.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
@@ -110,7 +111,7 @@ async function shapeConstants(model: Model, runtime: Runtime, shapes: Shapes): P
       const found = parameterOf(node, opset, parameter);
       if (found.source === 'input') wanted.add(node.inputs[found.index]!);
     }
-    if (node.opType === 'Gather' && isSmall(shapes, node.inputs[1]!)) wanted.add(node.inputs[1]!);
+    if (hasTrait(node, 'gathers') && isSmall(shapes, node.inputs[1]!)) wanted.add(node.inputs[1]!);
   }
   return evaluateConstants(model, runtime, (value) => known(shapes, value), wanted);
 }

@@ -3,6 +3,7 @@ import type { Graph } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
+import { hasTrait } from '../ops/index.js';
 
 /**
  * Largest difference that rounding explains, relative to the largest absolute value of the tensor. float32: about
@@ -23,22 +24,17 @@ export const deadBelow = 1e-6;
  */
 export const cancellation = 1e-2;
 
-/** Functions with values up to 1. */
-export const bounded: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Softmax', 'Tanh', 'Erf']);
-const moving = new Set(
-  `Identity Reshape Flatten Squeeze Unsqueeze Transpose Expand Concat Split Slice Gather Cast`.split(' '),
-);
-
 /**
  * The smallest size that a value is judged by: functions with values up to 1 are computed with an error of about
  * 1e-7 also where they are saturated, and moving elements changes nothing of that. Values that are not listed: 0.
  */
 export function smallestSizes(graph: Graph): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
-  for (const { opType, inputs, outputs } of graph.nodes) {
-    const size = bounded.has(opType)
+  for (const node of graph.nodes) {
+    const { inputs, outputs } = node;
+    const size = hasTrait(node, 'bounded')
       ? cancellation
-      : moving.has(opType)
+      : hasTrait(node, 'moves', 'casts')
         ? Math.max(0, ...inputs.map((name) => sizes.get(name) ?? 0))
         : 0;
     if (size > 0) for (const name of outputs) sizes.set(name, size);
@@ -55,9 +51,10 @@ export function inheritedTolerances(
   dtypeOf: (value: string) => DataType | undefined,
 ): ReadonlyMap<string, number> {
   const tolerances = new Map<string, number>();
-  for (const { opType, inputs, outputs, attributes } of graph.nodes) {
+  for (const node of graph.nodes) {
+    const { inputs, outputs } = node;
     const before = Math.max(0, ...inputs.map((name) => tolerances.get(name) ?? 0));
-    const isExact = moving.has(opType) && !attributes.has('to');
+    const isExact = hasTrait(node, 'moves');
     for (const name of outputs) {
       const dtype = dtypeOf(name);
       const own = isExact || dtype === undefined ? 0 : defaultTolerance(dtype);

@@ -1,8 +1,8 @@
 import type { Graph, Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { encodeFloats, floatsOf, floatTensor, withBytes } from '../onnx/values.js';
+import { hasTrait } from '../ops/index.js';
 import { randomGenerator } from '../random/random.js';
-import { bounded } from './compare.js';
 
 /**
  * How a tensor moves under changes of the size of rounding tells how well-conditioned it is. A power, or a division by
@@ -54,7 +54,7 @@ export function moveRounded(model: Model, { isFloat32, normalized, seed = 0 }: M
     const [value] = node.outputs;
     if (value === undefined || !isFloat32(value)) return [node];
     const size = normalized?.get(value);
-    if (!bounded.has(node.opType) && size === undefined) return [node];
+    if (!hasTrait(node, 'bounded') && size === undefined) return [node];
     const exact = `${value}:conditioning`;
     const move: Node = {
       name: '',

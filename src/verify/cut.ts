@@ -5,6 +5,7 @@ import type { KeptMasks } from '../axes/project.js';
 import { tensorInfo } from '../onnx/graph-model.js';
 import type { Model, Node, ValueInfo } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
+import { hasTrait } from '../ops/index.js';
 import type { InputSpec } from '../runtime/inputs.js';
 import { isFeedable } from '../runtime/tensors.js';
 import { usedNames } from '../shapes/literals.js';
@@ -24,11 +25,6 @@ export interface Cut {
  * the message that it is given them in, of both models.
  */
 const maxCutBytes = 2 ** 28;
-
-/**
- * Ops that only take some numbers, or turn others into very large ones: what they read is computed, not made up.
- */
-const delicate = new Set('Sqrt Log Pow Div Reciprocal Exp Acos Acosh Asin Atanh Cosh Sinh Tan'.split(' '));
 
 /**
  * Cuts around every pruned factor: the nodes whose operands or results it runs through, from those that make it to
@@ -70,7 +66,8 @@ export function cutsAround(
         for (const name of usedNames(node)) {
           const writer = writers.get(name);
           if (writer === undefined || sources.has(name) || computed.has(writer)) continue;
-          if (canBeMadeUp(name) && !delicate.has(node.opType)) boundary.add(name);
+          // What takes only some numbers, or makes very large ones, reads what is computed.
+          if (canBeMadeUp(name) && !hasTrait(node, 'ill-conditioned')) boundary.add(name);
           else {
             computed.add(writer);
             pending.push(writer);

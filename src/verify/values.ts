@@ -5,6 +5,7 @@ import type { KeptMasks } from '../axes/project.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
+import { hasTrait } from '../ops/index.js';
 
 /** What a proof can look at. */
 export interface ComparableValues {
@@ -13,17 +14,6 @@ export interface ComparableValues {
   /** Float values behind a decision (TopK, ArgMax, a comparison), where rounding may turn into anything. */
   readonly unstable: readonly string[];
 }
-
-/**
- * Ops whose results jump: a rounding difference in what they read may change them completely, so their inputs are
- * the last values that two models can be compared at. Random ones differ from run to run.
- */
-const decisions = new Set(
-  `TopK NonMaxSuppression ArgMax ArgMin Hardmax NonZero Unique Round Floor Ceil Sign Mod Equal Greater
-   GreaterOrEqual Less LessOrEqual If Loop Scan Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform
-   RandomUniformLike`.split(/\s+/),
-);
-const draws = /^(Bernoulli|Multinomial|Random)/;
 
 export function comparableValues(
   dense: Model,
@@ -44,11 +34,11 @@ export function comparableValues(
     const inputs = [...node.inputs, ...capturedNames(node)];
     const jumps = isDecision(node, dtypeOf);
     const shaky =
-      draws.test(node.opType) ||
+      hasTrait(node, 'random') ||
       inputs.some((name) => unstable.has(name)) ||
       (jumps && inputs.some((name) => dependent.has(name) && !exact.has(name)));
     // Sizes depend on no data.
-    const isSize = node.opType === 'Shape' || node.opType === 'Size';
+    const isSize = hasTrait(node, 'sizes');
     const same =
       !shaky &&
       inputs.every((name) => !dependent.has(name) || exact.has(name)) &&
@@ -67,10 +57,15 @@ export function comparableValues(
   return floats;
 }
 
+/**
+ * Results that jump: a rounding difference in what is read may change them completely, so those are the last values
+ * that two models can be compared at.
+ */
 function isDecision(node: Node, dtypeOf: (value: string) => DataType | undefined): boolean {
-  if (node.domain !== '') return false;
-  if (decisions.has(node.opType)) return true;
-  return node.opType === 'Cast' && !isFloat(dtypeOf(node.outputs[0]!) ?? 'undefined');
+  return (
+    hasTrait(node, 'decides') ||
+    (hasTrait(node, 'casts') && !isFloat(dtypeOf(node.outputs[0]!) ?? 'undefined'))
+  );
 }
 
 /** The outputs, or where they are behind a decision all it was taken from, and one late value of every pruned factor. */
@@ -85,7 +80,7 @@ export function representativeValues(
   for (const { name } of graph.outputs) if (comparable.has(name)) chosen.add(name);
   const jumping = new Set(unstable);
   for (const node of graph.nodes) {
-    if (!decisions.has(node.opType) && !node.outputs.some((name) => jumping.has(name))) continue;
+    if (!hasTrait(node, 'decides') && !node.outputs.some((name) => jumping.has(name))) continue;
     for (const name of node.inputs) if (comparable.has(name)) chosen.add(name);
   }
   const last = new Map<Factor, string>();

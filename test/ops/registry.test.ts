@@ -4,7 +4,7 @@ import { axisRules } from '../../src/axes/rules/index.js';
 import { costRules } from '../../src/cost/rules/index.js';
 import { gradientRules } from '../../src/gradients/rules/index.js';
 import {
-  has,
+  hasTrait,
   operandIndex,
   operandOf,
   opOf,
@@ -68,7 +68,7 @@ describe('what is asked', () => {
   it('never ignores the domain', () => {
     const other = node('Conv', ['x', 'w'], ['y'], {}, { domain: 'custom' });
     expect([qualifiedName(conv), qualifiedName(other)]).toEqual(['Conv', 'custom::Conv']);
-    expect([has(conv, 'layer'), has(other, 'layer')]).toEqual([true, false]);
+    expect([hasTrait(conv, 'layer'), hasTrait(other, 'layer')]).toEqual([true, false]);
     expect(opOf(other)).toBeUndefined();
     expect(operandIndex(other, 'weight')).toBeUndefined();
   });
@@ -86,6 +86,6 @@ describe('what is asked', () => {
     expect(opsIn('recurrent')).toEqual(['RNN', 'GRU', 'LSTM']);
     expect(opsWith('alias')).toEqual(['Identity']);
     expect(opsWith('random')).toEqual(opsIn('random'));
-    expect(has(conv, 'random', 'spatial')).toBe(true);
+    expect(hasTrait(conv, 'random', 'spatial')).toBe(true);
   });
 });
