@@ -1,7 +1,7 @@
 import type { Analysis } from './analysis/analyze.js';
 import type { BenchOptions } from './bench/bench.js';
 import type { BenchResult } from './bench/result.js';
-import type { SumsMaker } from './criteria/sums.js';
+import type { SumsMaker } from './members/sums.js';
 import type { DataSource } from './data/batch.js';
 import type { DataOptions } from './data/options.js';
 import type { EvaluateOptions as EngineEvaluateOptions, EvaluateResult } from './evaluate/evaluate.js';
@@ -172,46 +172,14 @@ export async function verify(
   pruned: ModelSource,
   settings: VerifySettings,
 ): Promise<VerifyReport> {
-  const { plan, level = 'full', data, seed = 0, signal, onProgress } = settings;
-  const [whole, candidate, engine, { firstFeeds }, { planFromFile }, { keptMasks }] = await Promise.all([
+  const { plan, level = 'full', data, seed, ...options } = settings;
+  const [whole, candidate, { provePlan }] = await Promise.all([
     analyze(dense, settings),
     toModel(pruned),
-    import('./verify/verify.js'),
-    import('./data/feeds.js'),
-    import('./plan/file.js'),
-    import('./plan/plan.js'),
+    import('./pipeline/prove-plan.js'),
   ]);
-  const [{ pruneDepth, proveDepth }, { combineReports }] = await Promise.all([
-    import('./pipeline/depth.js'),
-    import('./verify/combine.js'),
-  ]);
-  const { shapes: input, axisRules, allowIo } = settings;
-  const { runtime } = whole;
-  const depth = await pruneDepth(whole, { plan, shapes: input, axisRules, allowIo, runtime, signal });
   const source = data === undefined ? undefined : await openData(data, whole.model);
-  const common = {
-    ...{ runtime, seed, signal },
-    onProgress: (done: number, total: number, detail: string): void =>
-      onProgress?.({ phase: 'verify', done, total, detail }),
-  };
-  const { model, shapes, axes, grouping, canonical } = depth?.analysis ?? whole;
-  const slicing = await engine.verify({
-    ...common,
-    analysis: axes,
-    masks: keptMasks(planFromFile(plan, grouping)),
-    dense: model,
-    pruned: canonical.canonicalize(candidate),
-    folded: canonical.hasBodies ? { pruned: candidate, fold: canonical.restore } : undefined,
-    shapes,
-    // Values can only be held against the weights that were sliced, and those are in no file.
-    level: hasChangedWeights(plan) ? 'shapes' : level,
-    feeds: source && (await firstFeeds(source)),
-  });
-  if (!depth) return slicing;
-  return combineReports(
-    slicing,
-    await proveDepth(depth, canonical.restore(model), { ...common, level, data: source }),
-  );
+  return provePlan(whole, candidate, plan, { ...options, level, seed, data: source });
 }
 
 /**
@@ -316,13 +284,6 @@ export async function robustness(
       onProgress &&
       (({ done }) => onProgress({ phase: 'evaluate', done, total: done, detail: 'corrupted examples' })),
   });
-}
-
-/** Whether a plan file says that the kept weights were reconstructed too. */
-function hasChangedWeights(plan: unknown): boolean {
-  return (
-    typeof plan === 'object' && plan !== null && 'weightsChanged' in plan && plan.weightsChanged === true
-  );
 }
 
 async function toModel(source: ModelSource): Promise<Model> {

@@ -1,6 +1,6 @@
 import type { AxisRule } from './axes/rule.js';
 import type { CriterionSpec } from './criteria/resolve.js';
-import type { SumsMaker } from './criteria/sums.js';
+import type { SumsMaker } from './members/sums.js';
 import type { Aggregation, Normalization } from './criteria/scheme.js';
 import type { DataSource } from './data/batch.js';
 import type { DepthUnit } from './depth/blocks.js';

@@ -1,7 +1,7 @@
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import { intAttribute, intsAttribute } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 
 /**
  * Positions of one axis in a new order, known from the file alone: a Reshape, Transpose and Reshape that only shuffle
@@ -30,13 +30,13 @@ export function findPermutations(
   isParameter: (value: string) => boolean,
 ): ReadonlyMap<number, Permutation> {
   const found = new Map<number, Permutation>();
-  const relevant = graph.nodes.some((node) => hasTrait(node, 'permutes', 'gathers'));
+  const relevant = graph.nodes.some((node) => has(node, 'permutes', 'gathers'));
   if (!relevant) return found;
   const index = indexGraph(graph);
   graph.nodes.forEach((node, i) => {
-    const permutation = hasTrait(node, 'permutes')
+    const permutation = has(node, 'permutes')
       ? shuffleAround(node, i, index, facts)
-      : hasTrait(node, 'gathers') && !isParameter(node.inputs[0]!)
+      : has(node, 'gathers') && !isParameter(node.inputs[0]!)
         ? constantGather(node, i, facts)
         : undefined;
     if (permutation) found.set(permutation.nodes[0]!, permutation);
@@ -53,13 +53,7 @@ function shuffleAround(
 ): Permutation | undefined {
   const first = producer.get(node.inputs[0]!);
   const [last, ...others] = consumers.get(node.outputs[0]!) ?? [];
-  if (
-    !first ||
-    !last ||
-    others.length > 0 ||
-    !hasTrait(first.node, 'reshapes') ||
-    !hasTrait(last.node, 'reshapes')
-  )
+  if (!first || !last || others.length > 0 || !has(first.node, 'reshapes') || !has(last.node, 'reshapes'))
     return undefined;
   if (last.input !== 0 || consumers.get(node.inputs[0]!)!.length > 1) return undefined;
   if (outputs.has(node.inputs[0]!) || outputs.has(node.outputs[0]!)) return undefined;

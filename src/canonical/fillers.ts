@@ -6,7 +6,7 @@ import type { Attribute, Graph, Model, Node } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 
 /** Copies at most: paths through a graph can multiply. */
 const maxCopies = 1000;
@@ -111,9 +111,9 @@ function filledNodes(graph: Graph): Set<number> {
   const nodes = new Set<number>();
   graph.nodes.forEach((node, index) => {
     if (sources.has(node.outputs[0] ?? '')) return;
-    const isFill = hasTrait(node, 'fills')
+    const isFill = has(node, 'fills')
       ? isFloat(tensorAttribute(node, 'value')?.dtype ?? 'float32')
-      : hasTrait(node, 'moves') && !hasTrait(node, 'joins') && values.has(node.inputs[0] ?? '');
+      : has(node, 'moves') && !has(node, 'joins') && values.has(node.inputs[0] ?? '');
     if (!isFill) return;
     nodes.add(index);
     for (const name of node.outputs) values.add(name);

@@ -3,7 +3,7 @@ import { isFloat } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount } from '../onnx/tensor.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 import { ModelEdit } from '../rewrite/edit.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
@@ -58,7 +58,7 @@ function normalisedWeights({ graph }: Model): Map<string, number> {
     const [output = '', ...others] = node.outputs.filter((name) => read.has(name));
     if (node.domain !== '' || !isConstant || others.length > 0 || capturedNames(node).length > 0) return;
     // In training mode a normalisation takes statistics of its own.
-    const isStatistic = hasTrait(node, 'statistic') || intAttribute(node, 'training_mode', 0) === 1;
+    const isStatistic = has(node, 'statistic') || intAttribute(node, 'training_mode', 0) === 1;
     const behind = isStatistic && elements(node) > 1;
     constants.set(output, behind || operands.some((name) => constants.get(name)));
     sizes.set(output, elements(node));

@@ -2,7 +2,7 @@ import type { Axis } from '../axes/axis.js';
 import type { Grouping } from '../groups/group.js';
 import { bitsOf, type DataType } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 import type { CostModel, SizeOf } from './cost.js';
 import { evaluate, type Monomial } from './polynomial.js';
 
@@ -67,7 +67,7 @@ export function activationMemory(
       return;
     }
     // Runtimes don't copy a value to give it another shape.
-    const viewed = hasTrait(node, 'view') ? buffers.get(node.inputs[0]!) : undefined;
+    const viewed = has(node, 'view') ? buffers.get(node.inputs[0]!) : undefined;
     for (const output of node.outputs) {
       if (viewed) buffers.set(output, viewed);
       else if (output) write(output, index);

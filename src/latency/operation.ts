@@ -4,7 +4,7 @@ import { evaluate, polynomialKey, type Monomial } from '../cost/polynomial.js';
 import type { Grouping } from '../groups/group.js';
 import type { DataType } from '../onnx/data-type.js';
 import type { Model, Node } from '../onnx/model.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 
 /** A constant times widths, by number; none for a dimension that pruning leaves alone. */
 interface Dimension {
@@ -52,7 +52,7 @@ export function operationsOf(
   const byNode = cost.byNode();
   return analysis.model.graph.nodes.flatMap((node, index): Operation[] => {
     const { macs, bytes } = byNode[index]!;
-    if (!hasTrait(node, 'timed') || !weighted.has(index) || macs < negligible * all) return [];
+    if (!has(node, 'timed') || !weighted.has(index) || macs < negligible * all) return [];
     const widths: (readonly Monomial[])[] = [];
     const keys = new Map<string, number>();
     const widthOf = (extent: readonly Monomial[]): number => {

@@ -1,6 +1,6 @@
 import type { Graph } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
-import { hasTrait } from './index.js';
+import { has } from './index.js';
 import { constantTensor } from './literal.js';
 
 /** A constant tensor of the graph: an initializer or the output of a Constant node. */
@@ -29,7 +29,7 @@ export function findConstants(graph: Graph): ReadonlyMap<string, ConstantSource>
     const output = node.outputs[0];
     if (output === undefined) continue;
     const tensor = constantTensor(node);
-    const source = hasTrait(node, 'alias') ? sources.get(node.inputs[0] ?? '') : undefined;
+    const source = has(node, 'alias') ? sources.get(node.inputs[0] ?? '') : undefined;
     if (tensor) add(output, tensor, 'constant');
     else if (source) sources.set(output, source);
   }

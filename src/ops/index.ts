@@ -58,7 +58,7 @@ export function opOf(node: Pick<Node, 'domain' | 'opType'>): Op | undefined {
 }
 
 /** Whether an op has a trait, or any of several; unknown ops have none. */
-export function hasTrait(node: Pick<Node, 'domain' | 'opType'>, ...traits: readonly Trait[]): boolean {
+export function has(node: Pick<Node, 'domain' | 'opType'>, ...traits: readonly Trait[]): boolean {
   const op = opOf(node);
   return op !== undefined && traits.some((trait) => op.traits.has(trait));
 }

@@ -4,7 +4,7 @@ import type { Consumption, GraphIndex } from '../onnx/graph-index.js';
 import type { Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
-import { hasTrait, operandIndex, operandOf } from '../ops/index.js';
+import { has, operandIndex, operandOf } from '../ops/index.js';
 
 /** Which constant takes up the change of a layer's mean output. */
 export interface BiasSink {
@@ -61,13 +61,13 @@ export function followOutput(
       if (!scale || !mean || !variance) break;
       sink ??= { kind: 'mean', node: use.index, input: at, tensor: mean, factor: 1, variance };
       gain = normalizationGain(scale, variance, floatAttribute(use.node, 'epsilon', 1e-5));
-    } else if (hasTrait(use.node, 'adds') && use.node.inputs.length === 2) {
+    } else if (has(use.node, 'adds') && use.node.inputs.length === 2) {
       const other = use.node.inputs[1 - use.input]!;
       const addend = sources.get(other)?.tensor;
       if (!addend) return { sink: sink ?? created(node, index), shortcut: { value: other, gain } };
       if (elementCount(addend.dims) !== rows || gain) break;
       const isVector = addend.dims.at(-1) === rows;
-      if (!hasTrait(node, 'spatial') && isVector)
+      if (!has(node, 'spatial') && isVector)
         sink ??= { kind: 'add', node: use.index, input: 1 - use.input, tensor: addend, factor: 1 };
     } else break;
     value = use.node.outputs[0]!;

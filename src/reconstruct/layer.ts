@@ -2,7 +2,7 @@ import type { ConstantSource } from '../ops/constants.js';
 import { floatAttribute, intAttribute } from '../onnx/attributes.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 import type { BiasSink } from './bias.js';
 import type { Recurrence } from './recurrent.js';
 
@@ -50,7 +50,7 @@ export function layerShape(
   node: Node,
   sources: ReadonlyMap<string, ConstantSource>,
 ): Omit<Layer, 'node' | 'name' | 'bias'> | string | undefined {
-  if (!hasTrait(node, 'layer')) return undefined;
+  if (!has(node, 'layer')) return undefined;
   const [x = '', weightName = ''] = node.inputs;
   const weight = sources.get(weightName);
   if (sources.has(x)) return weight ? undefined : 'its weight is the left factor';
@@ -66,7 +66,7 @@ export function layerShape(
     transposed: false,
     alpha: 1,
   };
-  if (hasTrait(node, 'spatial')) {
+  if (has(node, 'spatial')) {
     const [rows = 1, inputs = 1, ...kernel] = dims;
     const entries = kernel.reduce((a, b) => a * b, 1);
     return {

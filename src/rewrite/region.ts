@@ -2,7 +2,7 @@ import type { AxisCoupling } from '../axes/couple.js';
 import type { ConstantSource } from '../ops/constants.js';
 import { graphAttributes } from '../onnx/attributes.js';
 import type { Node } from '../onnx/model.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 import type { Projection } from './projection.js';
 
 /**
@@ -32,7 +32,7 @@ export function findShapeRegion(
     for (const name of node.outputs) (verdict === 'constant' ? constant : region).add(name);
     if (verdict === 'constant') return;
     nodes.add(index);
-    const isSource = hasTrait(node, 'sizes') && !region.has(node.inputs[0]!);
+    const isSource = has(node, 'sizes') && !region.has(node.inputs[0]!);
     const reached = isSource
       ? constant.has(node.inputs[0]!) || projection.isTouched(axes.get(node.inputs[0]!))
       : node.inputs.some((name) => affected.has(name));
@@ -41,8 +41,8 @@ export function findShapeRegion(
   return { nodes, affected };
 
   function classify(node: Node): 'region' | 'constant' | 'other' {
-    if (node.domain !== '' || hasTrait(node, 'random')) return 'other';
-    if (hasTrait(node, 'sizes')) return 'region';
+    if (node.domain !== '' || has(node, 'random')) return 'other';
+    if (has(node, 'sizes')) return 'region';
     if (graphAttributes(node).length > 0) return 'other';
     let sizes = false;
     for (const name of node.inputs) {

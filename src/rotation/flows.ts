@@ -4,7 +4,7 @@ import { findConstants, type ConstantSource } from '../ops/constants.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import type { Node } from '../onnx/model.js';
-import { hasTrait, operandOf } from '../ops/index.js';
+import { has, operandOf } from '../ops/index.js';
 import { findLayers, type FollowedLayer } from '../reconstruct/layers.js';
 import type { Flow, ProductUse } from '../rotation/flow.js';
 
@@ -67,9 +67,9 @@ class FlowFinder {
   private visit(node: Node, index: number): void {
     const values = [...new Set([...node.inputs, ...node.outputs])];
     for (const factor of new Set(values.flatMap((value) => [...this.carried(value)]))) {
-      const has = (value: string): boolean => this.carried(value).has(factor);
-      const [ins, outs] = [node.inputs.filter(has), node.outputs.filter(has)];
-      if (hasTrait(node, 'sizes')) continue;
+      const isOn = (value: string): boolean => this.carried(value).has(factor);
+      const [ins, outs] = [node.inputs.filter(isOn), node.outputs.filter(isOn)];
+      if (has(node, 'sizes')) continue;
       const isSound = !this.index.captured.has(node) && this.follow(node, index, factor, ins, outs);
       if (!isSound) for (const value of [...ins, ...outs]) this.refused.add(keyOf(factor, value));
     }
@@ -95,17 +95,17 @@ class FlowFinder {
     };
     if (this.sinks.has(index)) return ins.length === 1 && pass();
     const others = node.inputs.filter((value) => value !== '' && !ins.includes(value));
-    if (hasTrait(node, 'adds', 'joins')) return others.length === 0 && pass();
-    if (hasTrait(node, 'scales')) {
+    if (has(node, 'adds', 'joins')) return others.length === 0 && pass();
+    if (has(node, 'scales')) {
       const scaled = ins.length === 1 && others.length === 1 && ins[0] !== others[0];
       const isDivisor = ins[0] === operandOf(node, 'divisor');
       return scaled && !isDivisor && !this.isParameterOn(factor, index, node, others[0]!) && pass();
     }
-    if (hasTrait(node, 'multiplies')) return this.followProduct(node, index, factor, ins, outs, pass);
+    if (has(node, 'multiplies')) return this.followProduct(node, index, factor, ins, outs, pass);
     // An average is taken over axes other than that of the channels.
-    if (!hasTrait(node, 'moves', 'averages') || ins.some((value) => value !== node.inputs[0])) return false;
+    if (!has(node, 'moves', 'averages') || ins.some((value) => value !== node.inputs[0])) return false;
     // What is cut off, or not picked, is read nowhere.
-    return (outs.length === 0 && hasTrait(node, 'picks')) || pass();
+    return (outs.length === 0 && has(node, 'picks')) || pass();
   }
 
   private followLayer(

@@ -5,7 +5,7 @@ import { isFloat } from '../onnx/data-type.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { integersOf, integerTensor } from '../onnx/values.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 import { listedSizes, sizesOf } from '../ops/sizes.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromRuntime } from '../runtime/tensors.js';
@@ -93,7 +93,7 @@ class ConstantClosure {
       const literal = this.literals.get(name) ?? this.measure(name);
       if (literal !== undefined) return literal;
       const node = this.writerOf(name);
-      if (!node || !hasTrait(node, 'alias')) return undefined;
+      if (!node || !has(node, 'alias')) return undefined;
       name = node.inputs[0]!;
     }
   }
@@ -141,8 +141,8 @@ class ConstantClosure {
     if (known !== undefined) return known;
     const node = this.writerOf(name);
     if (!node) return undefined;
-    if (hasTrait(node, 'gathers')) return this.pickedSizes(node);
-    const shape = hasTrait(node, 'sizes') ? this.dimsOf(node.inputs[0]!) : undefined;
+    if (has(node, 'gathers')) return this.pickedSizes(node);
+    const shape = has(node, 'sizes') ? this.dimsOf(node.inputs[0]!) : undefined;
     const tensor = shape && sizesOf(node, shape);
     if (tensor) this.measured.set(name, tensor);
     return tensor;
@@ -153,7 +153,7 @@ class ConstantClosure {
     const [name] = outputs as [string];
     const picked = this.literals.get(inputs[1]!);
     const writer = this.writerOf(inputs[0]!);
-    if (!picked || !writer || !hasTrait(writer, 'sizes')) return undefined;
+    if (!picked || !writer || !has(writer, 'sizes')) return undefined;
     const shape = this.dimsOf(writer.inputs[0]!);
     const sizes = shape && listedSizes(writer, shape);
     const values = integersOf(picked).map((index) => sizes?.at(index));
@@ -219,7 +219,7 @@ function isUsable({ dtype, dims, data }: Tensor, maxFloats: number): boolean {
 function isRandom(node: Node): boolean {
   const nodes = [node];
   for (const current of nodes) {
-    if (hasTrait(current, 'random')) return true;
+    if (has(current, 'random')) return true;
     for (const { graph } of graphAttributes(current)) nodes.push(...graph.nodes);
   }
   return false;

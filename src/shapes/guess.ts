@@ -1,6 +1,6 @@
 import { isFloat } from '../onnx/data-type.js';
 import type { Graph, ValueInfo } from '../onnx/model.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 
 /** The size of a symbolic dim that nothing else tells. */
 export type SizeGuess = (input: ValueInfo, axis: number) => number;
@@ -64,7 +64,7 @@ export function misfitOf(
   const countOf = (value: string): number =>
     shapeOf(value)?.reduce<number>((count, dim) => count * (dim ?? NaN), 1) ?? NaN;
   for (const node of nodes) {
-    if (!hasTrait(node, 'reshapes')) continue;
+    if (!has(node, 'reshapes')) continue;
     const times = countOf(node.outputs[0]!) / countOf(node.inputs[0]!);
     if (times > 0 && times !== 1) return times;
   }

@@ -6,12 +6,12 @@ import type { DataType } from '../onnx/data-type.js';
 import type { Model, Node, ValueInfo, ValueType } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { integersOf } from '../onnx/values.js';
-import { hasTrait, qualifiedName } from '../ops/index.js';
+import { has, qualifiedName } from '../ops/index.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from './evaluate.js';
 import { readRefusal } from './failures.js';
 import { literalsOf, usedNames } from './literals.js';
-import { describe, type Pins } from './pins.js';
+import { describe, type OpenPins } from './pins.js';
 import { isCertainlyScalar } from './ranks.js';
 import { cutIntoSegments, type Segment } from './segments.js';
 import { modelType, withSessionTypes } from './session-types.js';
@@ -47,7 +47,7 @@ export class ShapeInference {
   constructor(
     private readonly model: Model,
     private readonly runtime: Runtime,
-    private readonly pins: Pins,
+    private readonly pins: OpenPins,
     private readonly signal: AbortSignal | undefined,
   ) {
     const { graph } = model;
@@ -281,8 +281,15 @@ export class ShapeInference {
     const { shapes } = this.pins;
     const inputs = this.model.graph.inputs.filter((input) => shapes.has(input.name));
     return (
-      inputs.map((input) => `${describe(input)} as [${shapes.get(input.name)!.join(', ')}]`).join(', ') ||
-      'none'
+      inputs
+        .map(
+          (input) =>
+            `${describe(input)} as [${shapes
+              .get(input.name)!
+              .map((dim) => dim ?? '?')
+              .join(', ')}]`,
+        )
+        .join(', ') || 'none'
     );
   }
 }
@@ -293,7 +300,7 @@ export class ShapeInference {
  */
 function filledTensor(node: Node, literals: ReadonlyMap<string, Tensor>): Fact | undefined {
   const target = literals.get(node.inputs[0] ?? '');
-  if (!hasTrait(node, 'fills') || target === undefined) return undefined;
+  if (!has(node, 'fills') || target === undefined) return undefined;
   const shape = integersOf(target);
   return elementCount(shape) > 4096
     ? { dtype: tensorAttribute(node, 'value')?.dtype ?? 'float32', shape }

@@ -1,5 +1,5 @@
 import type { Node } from '../onnx/model.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 import type { Fact } from './session-model.js';
 
 /**
@@ -9,8 +9,8 @@ import type { Fact } from './session-model.js';
  */
 export function isCertainlyScalar(node: Node, factOf: (name: string) => Fact | undefined): boolean {
   // Of pointwise ops only scalars give a scalar.
-  const isPointwise = hasTrait(node, 'pointwise');
-  if (!isPointwise && !hasTrait(node, 'ranked')) return false;
+  const isPointwise = has(node, 'pointwise');
+  if (!isPointwise && !has(node, 'ranked')) return false;
   return node.inputs.every((name) => {
     if (name === '') return true;
     const shape = factOf(name)?.shape;

@@ -1,7 +1,7 @@
 import { intAttribute, withAttribute } from '../onnx/attributes.js';
 import { type DataType, dataTypeFromNumber } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
-import { hasTrait, operandOf } from '../ops/index.js';
+import { has, operandOf } from '../ops/index.js';
 
 /**
  * Float types that onnxruntime's JavaScript API can't describe and that its CPU kernels don't take. Shapes don't
@@ -40,7 +40,7 @@ export function modelType(
 }
 
 function castTarget(node: Node): DataType | undefined {
-  if (!hasTrait(node, 'casts')) return undefined;
+  if (!has(node, 'casts')) return undefined;
   const to = intAttribute(node, 'to');
   return to === undefined ? undefined : dataTypeFromNumber(to);
 }

@@ -3,7 +3,7 @@ import type { Graph } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 
 /**
  * Largest difference that rounding explains, relative to the largest absolute value of the tensor. float32: about
@@ -32,9 +32,9 @@ export function smallestSizes(graph: Graph): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
   for (const node of graph.nodes) {
     const { inputs, outputs } = node;
-    const size = hasTrait(node, 'bounded')
+    const size = has(node, 'bounded')
       ? cancellation
-      : hasTrait(node, 'moves', 'casts')
+      : has(node, 'moves', 'casts')
         ? Math.max(0, ...inputs.map((name) => sizes.get(name) ?? 0))
         : 0;
     if (size > 0) for (const name of outputs) sizes.set(name, size);
@@ -54,7 +54,7 @@ export function inheritedTolerances(
   for (const node of graph.nodes) {
     const { inputs, outputs } = node;
     const before = Math.max(0, ...inputs.map((name) => tolerances.get(name) ?? 0));
-    const isExact = hasTrait(node, 'moves');
+    const isExact = has(node, 'moves');
     for (const name of outputs) {
       const dtype = dtypeOf(name);
       const own = isExact || dtype === undefined ? 0 : defaultTolerance(dtype);

@@ -1,7 +1,7 @@
 import type { Graph, Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { encodeFloats, floatsOf, floatTensor, withBytes } from '../onnx/values.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 import { randomGenerator } from '../random/random.js';
 
 /**
@@ -54,7 +54,7 @@ export function moveRounded(model: Model, { isFloat32, normalized, seed = 0 }: M
     const [value] = node.outputs;
     if (value === undefined || !isFloat32(value)) return [node];
     const size = normalized?.get(value);
-    if (!hasTrait(node, 'bounded') && size === undefined) return [node];
+    if (!has(node, 'bounded') && size === undefined) return [node];
     const exact = `${value}:conditioning`;
     const move: Node = {
       name: '',

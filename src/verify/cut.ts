@@ -5,7 +5,7 @@ import type { KeptMasks } from '../axes/project.js';
 import { tensorInfo } from '../onnx/graph-model.js';
 import type { Model, Node, ValueInfo } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 import type { InputSpec } from '../runtime/inputs.js';
 import { isFeedable } from '../runtime/tensors.js';
 import { usedNames } from '../shapes/literals.js';
@@ -67,7 +67,7 @@ export function cutsAround(
           const writer = writers.get(name);
           if (writer === undefined || sources.has(name) || computed.has(writer)) continue;
           // What takes only some numbers, or makes very large ones, reads what is computed.
-          if (canBeMadeUp(name) && !hasTrait(node, 'ill-conditioned')) boundary.add(name);
+          if (canBeMadeUp(name) && !has(node, 'ill-conditioned')) boundary.add(name);
           else {
             computed.add(writer);
             pending.push(writer);

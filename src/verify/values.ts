@@ -5,7 +5,7 @@ import type { KeptMasks } from '../axes/project.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
-import { hasTrait } from '../ops/index.js';
+import { has } from '../ops/index.js';
 
 /** What a proof can look at. */
 export interface ComparableValues {
@@ -34,11 +34,11 @@ export function comparableValues(
     const inputs = [...node.inputs, ...capturedNames(node)];
     const jumps = isDecision(node, dtypeOf);
     const shaky =
-      hasTrait(node, 'random') ||
+      has(node, 'random') ||
       inputs.some((name) => unstable.has(name)) ||
       (jumps && inputs.some((name) => dependent.has(name) && !exact.has(name)));
     // Sizes depend on no data.
-    const isSize = hasTrait(node, 'sizes');
+    const isSize = has(node, 'sizes');
     const same =
       !shaky &&
       inputs.every((name) => !dependent.has(name) || exact.has(name)) &&
@@ -62,10 +62,7 @@ export function comparableValues(
  * that two models can be compared at.
  */
 function isDecision(node: Node, dtypeOf: (value: string) => DataType | undefined): boolean {
-  return (
-    hasTrait(node, 'decides') ||
-    (hasTrait(node, 'casts') && !isFloat(dtypeOf(node.outputs[0]!) ?? 'undefined'))
-  );
+  return has(node, 'decides') || (has(node, 'casts') && !isFloat(dtypeOf(node.outputs[0]!) ?? 'undefined'));
 }
 
 /** The outputs, or where they are behind a decision all it was taken from, and one late value of every pruned factor. */
@@ -80,7 +77,7 @@ export function representativeValues(
   for (const { name } of graph.outputs) if (comparable.has(name)) chosen.add(name);
   const jumping = new Set(unstable);
   for (const node of graph.nodes) {
-    if (!hasTrait(node, 'decides') && !node.outputs.some((name) => jumping.has(name))) continue;
+    if (!has(node, 'decides') && !node.outputs.some((name) => jumping.has(name))) continue;
     for (const name of node.inputs) if (comparable.has(name)) chosen.add(name);
   }
   const last = new Map<Factor, string>();

@@ -1,5 +1,6 @@
-import { ops, opsIn } from '../../ops/index.js';
-import { type AxisRule, type AxisRules, type OpContext } from '../rule.js';
+import { opsIn, ops } from '../../ops/index.js';
+import type { Op } from '../../ops/op.js';
+import type { AxisRule, AxisRules, OpContext } from '../rule.js';
 import type { Relation, Role } from '../relation.js';
 
 const pointwise =
@@ -11,13 +12,12 @@ const pointwise =
 
 const inputs = (op: OpContext): string => new Array(op.inputCount).fill('…').join(', ');
 
-/** Of activations and constants alike: a constant operand scales or shifts the other one. */
-function roleOf(op: string): Role | undefined {
-  const { traits } = ops.get(op)!;
-  return traits.has('scales') ? 'scale' : traits.has('shifts') ? 'shift' : undefined;
+function roleIn({ traits }: Op): Role | undefined {
+  if (traits.has('scales')) return 'scale';
+  return traits.has('shifts') ? 'shift' : undefined;
 }
 
 /** Each output element depends on the input elements at the same (broadcast) position. */
 export const elementwise: AxisRules = Object.fromEntries(
-  opsIn('elementwise').map((op) => [op, pointwise(roleOf(op))]),
+  opsIn('elementwise').map((name) => [name, pointwise(roleIn(ops.get(name)!))]),
 );
