@@ -69,6 +69,23 @@ describe('the rooms', () => {
     expect([...new Set(files.map(roomOf))].filter((room) => !known.includes(room))).toEqual([]);
   });
 
+  it('are those of CONTRIBUTING.md', () => {
+    const page = readFileSync(join(dirname(import.meta.dirname), 'CONTRIBUTING.md'), 'utf8');
+    // Formatters pad tables.
+    const [, rows = ''] = /\n\| room +\| holds +\| may import +\|\n[| -]+\n((?:\|.*\n)+)/.exec(page) ?? [];
+    const told = rows
+      .trim()
+      .split('\n')
+      .map((row) => {
+        const [room, , imports] = row
+          .split('|')
+          .slice(1, -1)
+          .map((cell) => cell.trim());
+        return [room, imports ? imports.split(', ') : []];
+      });
+    expect(Object.fromEntries(told)).toEqual(rooms);
+  });
+
   it('have no cycle in their table', () => {
     for (const room of Object.keys(rooms)) expect(reach(room)).not.toContain(room);
   });
