@@ -199,7 +199,7 @@ export const pruneFlags = {
   roundTo: {
     flags: '--round-to <count>',
     group: choiceOfGroups,
-    help: 'make kept sizes a multiple of this where they can be; auto measures which is best (default: 1; auto for a latency budget)',
+    help: 'make kept sizes a multiple of this where they can be; auto measures which is best (default: auto for a latency budget, else 8, or 4 on webgpu, and 1 for axes that are narrow or of which little goes)',
     value: integerOrAuto,
   },
   attention: {
