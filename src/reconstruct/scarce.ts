@@ -10,8 +10,8 @@ export function isScarce(rows: number, columns: number): boolean {
   return rows < plenty * columns;
 }
 
-/** One input in so many is told from the others to judge a damping. */
-const oneIn = 3;
+/** Inputs that are told from the others to judge a damping: one in three, but no more than this. */
+const mostTold = 64;
 
 /**
  * The damping with which some inputs of a layer, told from the others on some rows, are told best on other rows. With
@@ -23,9 +23,10 @@ export async function predictiveDamping(
   product: MatrixProduct,
 ): Promise<number> {
   const { inputs } = fitted;
-  const all = Array.from({ length: inputs }, (_, i) => i);
-  const told = all.filter((i) => i % oneIn === 0);
-  const others = all.filter((i) => i % oneIn !== 0);
+  const every = Math.max(3, Math.ceil(inputs / mostTold));
+  const all = Int32Array.from({ length: inputs }, (_, i) => i);
+  const told = all.filter((i) => i % every === 0);
+  const others = all.filter((i) => i % every !== 0);
   if (others.length === 0) return damping;
   const [a, b] = [regression(fitted, others, told), regression(held, others, told)];
   const zeros = new Float64Array(told.length * others.length);
@@ -36,19 +37,23 @@ export async function predictiveDamping(
 /** The moments of telling some inputs from others. */
 function regression(
   { xx, xMean, rows, inputs }: SecondMoments,
-  from: readonly number[],
-  to: readonly number[],
+  from: Int32Array,
+  to: Int32Array,
 ): SecondMoments {
-  const block = (left: readonly number[], right: readonly number[]): Float64Array =>
-    Float64Array.from(left.flatMap((i) => right.map((j) => xx[i * inputs + j]!)));
+  const block = (left: Int32Array, right: Int32Array): Float64Array => {
+    const out = new Float64Array(left.length * right.length);
+    let at = 0;
+    for (const i of left) for (const j of right) out[at++] = xx[i * inputs + j]!;
+    return out;
+  };
   const moments = new SecondMoments(1, from.length, to.length);
   moments.add({
     rows,
-    xMean: from.map((i) => xMean[i]!),
-    yMean: to.map((i) => xMean[i]!),
+    xMean: Float64Array.from(from, (i) => xMean[i]!),
+    yMean: Float64Array.from(to, (i) => xMean[i]!),
     xx: block(from, from),
     yx: block(to, from),
-    yy: to.map((i) => xx[i * inputs + i]!),
+    yy: Float64Array.from(to, (i) => xx[i * inputs + i]!),
   });
   return moments;
 }
