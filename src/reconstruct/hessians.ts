@@ -16,8 +16,8 @@ import { MomentSession } from '../statistics/layer-moments.js';
 import { SecondMoments } from '../statistics/second-moments.js';
 import { reconstructDefaults } from './defaults.js';
 import { drawRows } from './draw.js';
-import { forEachKept, type Layer } from './layer.js';
-import { findLayers } from './layers.js';
+import { forEachKept, type Layer } from '../layers/layer.js';
+import { findLayers } from '../layers/find.js';
 
 export interface HessianOptions {
   readonly analysis: AxisCoupling;

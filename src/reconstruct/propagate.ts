@@ -8,7 +8,7 @@ import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { inputKeyOf, keyOf, type SolveOrder, type Segment, type LayerTurn } from './solve-order.js';
-import type { Weights } from './weight-edit.js';
+import type { Weights } from '../edit/weights.js';
 
 /** Activations of all batches, by key; a value is held from the segment that makes it to the last that reads it. */
 export type Activations = ReadonlyMap<string, readonly RuntimeTensor[]>;

@@ -3,7 +3,7 @@ import { capturedNames } from '../onnx/graph-index.js';
 import type { Model } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import type { Tensor } from '../onnx/tensor.js';
-import type { ModelEdit } from './edit.js';
+import type { ModelEdit } from '../edit/model-edit.js';
 
 /** One use of a parameter, sliced. */
 export interface TensorSlice {

@@ -3,7 +3,7 @@ import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, floatTensor, integersOf, integerTensor, type FloatType } from '../onnx/values.js';
-import { makeNode, type ModelEdit } from './edit.js';
+import { makeNode, type ModelEdit } from '../edit/model-edit.js';
 
 /** A computed value as it is and as it should be, at each tried size of the symbolic dims. */
 export interface Comparison {

@@ -2,7 +2,7 @@ import type { AxisCoupling } from '../axes/couple.js';
 import type { ConstantSource } from '../ops/constants.js';
 import { graphAttributes } from '../onnx/attributes.js';
 import type { Node } from '../onnx/model.js';
-import type { Projection } from './projection.js';
+import type { Projection } from '../plan/projection.js';
 
 /**
  * Shape arithmetic: the values computed only from constants and sizes of values, along axes that a plan doesn't

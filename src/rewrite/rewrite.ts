@@ -3,10 +3,10 @@ import { findConstants } from '../ops/constants.js';
 import type { KeptMasks } from '../axes/project.js';
 import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { ModelEdit } from './edit.js';
+import { ModelEdit } from '../edit/model-edit.js';
 import { replaceParameters, sliceOf, type TensorSlice } from './parameters.js';
 import { rewritePermutations } from './permutations.js';
-import { predictShapes, Projection, type ShapeOf } from './projection.js';
+import { predictShapes, Projection, type ShapeOf } from '../plan/projection.js';
 import { correctComputedSizes, planSizes } from './sizes.js';
 import { refreshValueInfos } from './value-infos.js';
 

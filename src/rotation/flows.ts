@@ -4,7 +4,7 @@ import { findConstants, type ConstantSource } from '../ops/constants.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import type { Node } from '../onnx/model.js';
-import { findLayers, type FollowedLayer } from '../reconstruct/layers.js';
+import { findLayers, type FollowedLayer } from '../layers/find.js';
 import type { Flow, ProductUse } from '../rotation/flow.js';
 
 /** Ops that only move values, or average them over axes other than that of the channels. */

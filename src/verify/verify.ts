@@ -1,13 +1,13 @@
 import type { InferenceSession } from 'onnxruntime-common';
 import type { AxisCoupling } from '../axes/couple.js';
-import { nodeLabel } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { findConstants } from '../ops/constants.js';
 import type { KeptMasks } from '../axes/project.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { Model } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
-import { atSize, indicesOf, predictShapes, Projection } from '../rewrite/projection.js';
+import { atSize, indicesOf, predictShapes, Projection } from '../plan/projection.js';
 import { variedShapes } from '../shapes/vary.js';
 import { randomInputs } from '../runtime/inputs.js';
 import type { Runtime } from '../runtime/runtime.js';

@@ -4,18 +4,6 @@ import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
 import type { Layer } from './layer.js';
 
-/** Which of a recurrence's two products a layer is. */
-export interface Recurrence {
-  readonly direction: number;
-  /** Whether this direction walks from the last step to the first. */
-  readonly isReversed: boolean;
-  /**
-   * The recurrent weights, which read the state that the step before left: that of the dense recurrence, as far as it is
-   * kept, since their own is not known before they are. Otherwise the input weights.
-   */
-  readonly ofState: boolean;
-}
-
 const kinds = ['RNN', 'GRU', 'LSTM'];
 
 /**
