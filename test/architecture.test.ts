@@ -35,6 +35,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   select: ['plan', 'cost'],
   evaluate: ['runtime', 'data'],
   depth: ['cost', 'rewrite', 'gradients', 'data', 'runtime'],
+  training: ['axes', 'gradients', 'data', 'runtime', 'random'],
   verify: ['rewrite', 'runtime', 'data'],
   threads: ['members', 'files'],
   bench: ['runtime'],
@@ -72,6 +73,10 @@ describe('the rooms', () => {
 
   it('have no cycle in their table', () => {
     for (const room of Object.keys(rooms)) expect(reach(room)).not.toContain(room);
+  });
+
+  it('hold no circle of files', () => {
+    expect(circles()).toEqual([]);
   });
 
   it('see only what their table says', () => {
@@ -211,6 +216,18 @@ function reach(room: string, seen = new Set<string>()): Set<string> {
     reach(next, seen);
   }
   return seen;
+}
+
+/** What is left of the files once those are taken away, again and again, that import none of the rest. */
+function circles(): string[] {
+  const left = new Map(files.map((file) => [file, new Set<string>()]));
+  for (const { file, target } of imports) if (isInternal(target)) left.get(file)!.add(target);
+  for (let size = -1; size !== left.size;) {
+    size = left.size;
+    for (const [file, targets] of left)
+      if ([...targets].every((target) => !left.has(target))) left.delete(file);
+  }
+  return [...left.keys()];
 }
 
 function show({ file, target }: Import): string {

@@ -13,7 +13,7 @@ import type { AnalyzeOptions, DepthOptions } from '../options.js';
 import { plannedBranches, type PlannedBranch } from '../plan/file.js';
 import { nodeKeys } from '../plan/node-keys.js';
 import type { BranchOutcome, DepthReport } from './result.js';
-import { variedShapes } from '../shapes/vary.js';
+import { variedShapes } from '../shapes/variation.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { nameFilter } from '../select/names.js';
 import type { Draft, StageOutcome } from './stage.js';

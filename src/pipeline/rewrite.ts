@@ -2,7 +2,7 @@ import type { Analysis } from '../analysis/analyze.js';
 import type { CommonOptions } from '../options.js';
 import { keptMasks, type Plan } from '../plan/plan.js';
 import { rewriteModel, type RewriteResult } from '../rewrite/rewrite.js';
-import { variedShapes } from '../shapes/vary.js';
+import { variationOf } from '../shapes/variation.js';
 import type { Draft, StageOutcome } from './stage.js';
 
 /**
@@ -34,10 +34,7 @@ export async function rewritten(
     masks: keptMasks(plan),
     model,
     shapeOf: (value) => shapes.of(value),
-    variedShapeOf: async () => {
-      const varied = await variedShapes(model, shapes, runtime, signal);
-      return varied && ((value) => varied.of(value));
-    },
+    variation: () => variationOf(model, shapes, runtime, signal),
     runtime,
   });
   return { ...result, model: canonical.restore(result.model) };

@@ -1,30 +1,13 @@
 import type { AxisCoupling } from '../axes/couple.js';
 import { findConstants } from '../ops/constants.js';
-import type { KeptMasks } from '../axes/project.js';
 import type { Model } from '../onnx/model.js';
-import type { Runtime } from '../runtime/runtime.js';
 import { ModelEdit } from '../edit/model-edit.js';
+import type { RewriteInput } from './input.js';
 import { replaceParameters, sliceOf, type TensorSlice } from './parameters.js';
 import { rewritePermutations } from './permutations.js';
 import { predictShapes, Projection, type ShapeOf } from '../plan/projection.js';
 import { correctComputedSizes, planSizes } from './sizes.js';
 import { refreshValueInfos } from './value-infos.js';
-
-export interface RewriteInput {
-  readonly analysis: AxisCoupling;
-  /** Kept indices of factors, as `keptMasks(plan)` gives them. */
-  readonly masks: KeptMasks;
-  /** The model to slice: the analysed one with the same nodes, maybe with other weights. Default: the analysed one. */
-  readonly model?: Model;
-  /** Dense static shapes, those the analysis was made with. */
-  readonly shapeOf: ShapeOf;
-  /**
-   * Dense static shapes at another size of the symbolic dims, asked for only if the graph computes sizes.
-   * Undefined if there are no symbolic dims.
-   */
-  readonly variedShapeOf?: (() => Promise<ShapeOf | undefined>) | undefined;
-  readonly runtime: Runtime;
-}
 
 export interface RewriteResult {
   readonly model: Model;
@@ -50,10 +33,10 @@ export async function rewriteModel(input: RewriteInput): Promise<RewriteResult> 
 
   const tensors = sliceParameters(analysis, projection);
   const permuted = rewritePermutations(analysis, projection, edit);
-  const { literals, computed, variants } = await planSizes(input, model, projection, edit, permuted);
+  const sizes = await planSizes(input, model, projection, edit, permuted);
   const slices = tensors.map(({ node, input, axes }) => sliceOf(node, input, axes));
-  replaceParameters(model, edit, [...slices, ...literals]);
-  await correctComputedSizes(input, projection, edit, computed, variants);
+  replaceParameters(model, edit, [...slices, ...sizes.literals]);
+  await correctComputedSizes(input, projection, edit, sizes);
 
   const edited = edit.apply();
   // Constants, also under the names that Identity gives them, were sliced use by use.
