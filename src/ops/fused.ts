@@ -46,6 +46,11 @@ export const fused: OpFamily = microsoft(
           traits: ['spatial'],
           operands: { data: 'X', weight: 'W', bias: 'B' },
         },
+        CausalConvWithState: {
+          inputs: 'input weight bias past_state',
+          traits: ['spatial'],
+          operands: { data: 'input', weight: 'weight', bias: 'bias' },
+        },
         NhwcConv: { inputs: 'X W B Z', traits: ['spatial'], operands: { data: 'X', weight: 'W', bias: 'B' } },
         MatMulNBits: {
           inputs: 'A B scales zero_points g_idx bias',

@@ -3,7 +3,9 @@ import type { Model } from '../onnx/model.js';
 import type { PruneOptions } from '../options.js';
 import { probeProvider } from '../runtime/probe.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { countedData } from './counted-data.js';
 import { pruneDepth } from './depth.js';
+import { distilWeights } from './distil.js';
 import { pipelineOptions } from './options.js';
 import { proveStages } from './prove.js';
 import { reconstructWeights } from './reconstruct.js';
@@ -22,6 +24,7 @@ const stages: readonly Stage[] = [
   { phase: 'reconstruct', run: reconstructWeights },
   { phase: 'rewrite', run: removeChannels },
   { phase: 'verify', run: proveStages },
+  { phase: 'train', run: distilWeights },
 ];
 
 /**
@@ -32,7 +35,7 @@ export async function prunePipeline(
   model: Model,
   given: PruneOptions & { readonly runtime: Runtime },
 ): Promise<PruneResult> {
-  const options = pipelineOptions(given);
+  const options = { ...pipelineOptions(given), data: await countedData(model, given) };
   await probeProvider(options.runtime, options.provider ?? 'cpu');
   const dense = await analyze(model, options);
   const timings: Record<string, number> = { ...dense.timings };

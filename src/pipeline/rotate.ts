@@ -1,9 +1,8 @@
 import { analyze } from '../analysis/analyze.js';
 import { PruneError } from '../errors.js';
-import type { PruneOptions } from '../options.js';
 import { plannedBases } from '../plan/file.js';
 import { rotate } from '../rotation/rotate.js';
-import type { PipelineOptions } from './options.js';
+import { solvesForWeights, type PipelineOptions } from './options.js';
 import type { Draft, StageOutcome } from './stage.js';
 
 /**
@@ -42,9 +41,4 @@ export async function rotateChannels(
     report: { rotated: grouping.groups.filter(({ id }) => losses.has(id)).map(({ name }) => name) },
     planFile: { bases: [...losses.keys()] },
   };
-}
-
-function solvesForWeights({ rotation = true, data, reconstruct = false }: Partial<PruneOptions>): boolean {
-  const { repair = 'weights' } = typeof reconstruct === 'object' ? reconstruct : {};
-  return rotation && data !== undefined && reconstruct !== false && repair === 'weights';
 }

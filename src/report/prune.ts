@@ -7,6 +7,7 @@ import type {
   DepthReport,
   GroupOutcome,
   LatencyOutcome,
+  PlanTrial,
   PruneReport,
   ReconstructionReport,
 } from '../pipeline/result.js';
@@ -59,6 +60,7 @@ export function pruneText(outcome: PruneOutcome): string {
     ...report.budgets.map((budget): [string, string] => ['budget', budgetText(budget)]),
     ...(report.latency ? ([['latency', latencyText(report.latency)]] as [string, string][]) : []),
     ...(report.knapsack ? ([['knapsack', knapsackText(report.knapsack)]] as [string, string][]) : []),
+    ...(report.trials.length > 0 ? ([['tried', trialsText(report.trials)]] as [string, string][]) : []),
     ...(report.rotated.length > 0 ? ([['rotated', rotatedText(report)]] as [string, string][]) : []),
     ...(report.reconstruction
       ? ([[repairLabels[report.reconstruction.repair], reconstructionText(report.reconstruction)]] as [
@@ -168,6 +170,19 @@ export function latencyText(outcome: LatencyOutcome): string {
     `channels in multiples of ${roundTo}`,
     ...(undone.length > 0 ? [`${plural(undone.length, 'group')} left whole as cutting saved no time`] : []),
   ].join(', ');
+}
+
+const shares: Readonly<Record<PlanTrial['name'], string>> = {
+  scaled: 'losses at the output',
+  layers: 'losses of layers',
+  uniform: 'one share for all',
+};
+
+/** What came of the plans that were tried whole. */
+export function trialsText(trials: readonly PlanTrial[]): string {
+  const text = trials.map(({ name, error }) => `${shares[name]} ${error.toPrecision(3)}`).join(', ');
+  const taken = trials.find(({ chosen }) => chosen);
+  return `error at the output by ${text}${taken ? `; took ${shares[taken.name]}` : ''}`;
 }
 
 /** What a knapsack retains against its bound. */
