@@ -232,8 +232,8 @@ async function trainingOf({
 
 /**
  * Proves again that a pruned model computes what the dense one does with the channels of a plan masked. A failed proof
- * is a report with `passed: false`. Where the plan says that weights were reconstructed, only shapes are compared:
- * values were when it was pruned.
+ * is a report with `passed: false`. Where the plan says that weights were changed, the structure is proved, with weights
+ * re-drawn alike in both models, and not their values: those were when it was pruned.
  * @throws PruneError `invalid-option` for a plan of another model, `runtime`, and what `loadModel` throws.
  */
 export async function verify(

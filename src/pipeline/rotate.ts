@@ -37,7 +37,7 @@ export async function rotateChannels(
   return {
     draft: { analysis, losses, model: analysis.canonical.restore(analysis.model) },
     // What is in between is in another basis.
-    claim: { reference: before.model, masks: new Map(), upTo: 'outputs' },
+    claim: { reference: before.model, masks: new Map(), weights: 'equivalent', upTo: 'outputs' },
     report: { rotated: grouping.groups.filter(({ id }) => losses.has(id)).map(({ name }) => name) },
     planFile: { bases: [...losses.keys()] },
   };

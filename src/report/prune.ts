@@ -13,10 +13,10 @@ import type {
 } from '../pipeline/result.js';
 import type { BudgetOutcome } from '../select/budget.js';
 import type { KnapsackOutcome } from '../select/select.js';
-import type { VerifyReport } from '../verify/report.js';
+import { proofLines } from './proof.js';
 import { blockerLines } from './advice.js';
 import { coverageText } from './inspect.js';
-import { formatBytes, formatCount, formatError, formatMilliseconds, formatShare, plural } from './numbers.js';
+import { formatBytes, formatCount, formatMilliseconds, formatShare, plural } from './numbers.js';
 import { alignColumns, alignLabels } from './table.js';
 
 /** What the command knows besides the report. */
@@ -68,7 +68,7 @@ export function pruneText(outcome: PruneOutcome): string {
           string,
         ][])
       : []),
-    ['proof', proofText(report.verification)],
+    ...proofLines(report.verification),
     [
       'written',
       outcome.written ? `${outcome.written.path} (${formatBytes(outcome.written.bytes)})` : 'nothing',
@@ -227,18 +227,6 @@ export function reconstructionText({ layers, data }: ReconstructionReport): stri
   const harder = layers.filter(({ damping }) => damping > layers[0]!.damping).length;
   const damped = harder > 0 ? `; ${harder} needed more damping` : '';
   return `${plural(layers.length, 'layer')}, mean output error ${fall}${damped}, on ${data}`;
-}
-
-/** One line: what was compared and how far apart it was. */
-export function proofText(proof: VerifyReport | undefined): string {
-  if (!proof) return 'skipped';
-  const { level, passed, compared, maxError, worst, dead, runs, cuts } = proof;
-  const verdict = passed ? 'passed' : 'failed';
-  if (level === 'shapes')
-    return `${verdict} (shapes only): onnxruntime loads it, every shape is as predicted`;
-  const scope = `${plural(compared, 'tensor')} compared in ${plural(runs.length, 'run')}${cuts > 0 ? ` of ${plural(cuts, 'cut')}` : ''}`;
-  const error = `max relative error ${formatError(maxError)}${worst === undefined ? '' : ` at '${worst}'`}`;
-  return `${verdict}: ${scope}, ${error}${dead.length ? `, ${dead.length} near zero proved nothing` : ''}`;
 }
 
 /** What was left whole and what blocks the rest, where that matters. */
