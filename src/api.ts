@@ -1,15 +1,28 @@
 import type { Analysis } from './analyze.js';
-import type { BenchOptions } from './bench/bench.js';
 import type { BenchResult } from './bench/result.js';
 import type { SumsMaker } from './criteria/sums.js';
 import type { DataSource } from './data/batch.js';
-import type { DataOptions } from './data/options.js';
-import type { EvaluateOptions as EngineEvaluateOptions, EvaluateResult } from './evaluate/evaluate.js';
+import type { EvaluateResult } from './evaluate/evaluate.js';
 import type { Robustness } from './evaluate/robustness.js';
 import type { WriteModelOptions, WrittenModel } from './files/model-file.js';
-import type { GradientOptions, GradientResult } from './gradients/gradients.js';
+import type { GradientResult } from './gradients/gradients.js';
 import type { Model } from './onnx/model.js';
-import type { AnalyzeOptions, CommonOptions, PruneOptions, VerifyLevel } from './options.js';
+import { analyzeOptions, type AnalyzeOptions } from './options/analyze.js';
+import { benchOptions, type BenchOptions } from './options/bench.js';
+import type { CommonOptions } from './options/common.js';
+import type { Data } from './options/data.js';
+import {
+  evaluateOptions,
+  robustnessOptions,
+  type EvaluateOptions,
+  type RobustnessOptions,
+} from './options/evaluate.js';
+import { gradientOptions, type GradientOptions } from './options/gradients.js';
+import type { ModelSource } from './options/model-source.js';
+import type { PruneOptions } from './options/prune.js';
+import type { ResolvedOptions } from './options/resolve.js';
+import { validate, withDefaults } from './options/validate.js';
+import { verifyOptions, type VerifyOptions } from './options/verify.js';
 import type { PruneResult } from './result.js';
 import type { Provider, Runtime } from './runtime/runtime.js';
 import type { VerifyReport } from './verify/report.js';
@@ -18,56 +31,6 @@ import type { VerifyReport } from './verify/report.js';
  * The engine with Node's adapters plugged in: files, and onnxruntime-node as the default runtime. Every function
  * loads what it needs when it is called.
  */
-
-/** A model, the bytes of its file, or where the file is. */
-export type ModelSource = Model | Uint8Array | string | URL;
-
-/** Ready batches, a path (or `random` or `synthetic`), or a path with how to read it. */
-export type Data = DataSource | DataOptions | string;
-
-/** Options of `prune`: exactly one of `ratio`, `budget` and `plan`, or `depth` with or without one of the first two. */
-export interface PruneSettings extends Omit<PruneOptions, 'data' | 'verifyData'> {
-  /** Calibration data: examples like those the model will see, without labels. */
-  readonly data?: Data | undefined;
-  /** Its first batch is compared too, besides random inputs. */
-  readonly verifyData?: Data | undefined;
-}
-
-export interface VerifySettings extends CommonOptions {
-  /** The content of the plan file that was written with the pruned model. */
-  readonly plan: unknown;
-  /** Default `full`: every float value. */
-  readonly level?: Exclude<VerifyLevel, 'none'> | undefined;
-  /** Shapes of graph inputs, as for `prune`. */
-  readonly shapes?: AnalyzeOptions['shapes'];
-  /** As it was given to `prune`. */
-  readonly axisRules?: AnalyzeOptions['axisRules'];
-  /** As it was given to `prune`. */
-  readonly allowIo?: AnalyzeOptions['allowIo'];
-  /** Its first batch is compared too, besides random inputs. */
-  readonly data?: Data | undefined;
-  /** Of the random inputs. Default 0. */
-  readonly seed?: number | undefined;
-}
-
-export type BenchSettings = Omit<BenchOptions, 'runtime' | 'onProgress' | 'signal' | 'memory'> &
-  CommonOptions;
-
-export interface EvaluateSettings
-  extends
-    CommonOptions,
-    Omit<EngineEvaluateOptions, 'runtime' | 'data' | 'reference' | 'onProgress' | 'signal'> {
-  readonly data: Data;
-  /** Compare outputs with this model's, on the same batches. */
-  readonly reference?: ModelSource | undefined;
-}
-
-export type RobustnessSettings = Omit<EvaluateSettings, 'reference' | 'metric'>;
-
-export interface GradientSettings extends CommonOptions, Pick<GradientOptions, 'loss' | 'wrt' | 'threads'> {
-  /** Inputs, and labels or targets where the loss needs them. */
-  readonly data: Data;
-}
 
 /**
  * Reads a model. Weights stay views on the file's bytes; external data is read when it is asked for, and only from
@@ -114,7 +77,8 @@ export async function saveModel(
  * Shapes, axes, groups and costs: everything that is known before anything is removed. `inspect` summarises it.
  * @throws PruneError `invalid-option`, `runtime`, and what `loadModel` throws.
  */
-export async function analyze(model: ModelSource, options: AnalyzeOptions = {}): Promise<Analysis> {
+export async function analyze(model: ModelSource, given: AnalyzeOptions = {}): Promise<Analysis> {
+  const options = validate(analyzeOptions, given);
   const [loaded, engine, runtime] = await Promise.all([
     toModel(model),
     import('./analyze.js'),
@@ -127,7 +91,9 @@ export async function analyze(model: ModelSource, options: AnalyzeOptions = {}):
  * Removes channels, and proves that the pruned model computes what the dense one does with those channels masked.
  * @throws PruneError `nothing-to-prune`, `budget`, `verification`, and what `analyze` throws.
  */
-export async function prune(model: ModelSource, options: PruneSettings): Promise<PruneResult> {
+export async function prune(model: ModelSource, given: PruneOptions): Promise<PruneResult> {
+  const { resolveOptions } = await import('./options/resolve.js');
+  const options = resolveOptions(given);
   const [loaded, { prunePipeline }, runtime] = await Promise.all([
     toModel(model),
     import('./prune.js'),
@@ -152,7 +118,7 @@ const sumsInThreads: SumsMaker = async (...given) => {
   return engine.sumsInThreads(...given);
 };
 
-async function latencyFile({ name, version }: Runtime, { provider = 'cpu', threads }: PruneSettings) {
+async function latencyFile({ name, version }: Runtime, { provider, threads }: ResolvedOptions) {
   const [{ openLatencyFile }, { gpuNames }] = await Promise.all([
     import('./files/latency-cache.js'),
     import('./files/gpu-name.js'),
@@ -170,11 +136,14 @@ async function latencyFile({ name, version }: Runtime, { provider = 'cpu', threa
 export async function verify(
   dense: ModelSource,
   pruned: ModelSource,
-  settings: VerifySettings,
+  given: VerifyOptions,
 ): Promise<VerifyReport> {
-  const { plan, level = 'full', data, seed = 0, signal, onProgress } = settings;
+  const { plan, data, level, seed, onProgress, ...analyzing } = withDefaults(
+    verifyOptions,
+    validate(verifyOptions, given),
+  );
   const [whole, candidate, engine, { firstFeeds }, { planFromFile }, { keptMasks }] = await Promise.all([
-    analyze(dense, settings),
+    analyze(dense, { ...analyzing, onProgress }),
     toModel(pruned),
     import('./verify/verify.js'),
     import('./data/feeds.js'),
@@ -185,12 +154,11 @@ export async function verify(
     import('./shorten.js'),
     import('./verify/combine.js'),
   ]);
-  const { shapes: input, axisRules, allowIo } = settings;
   const { runtime } = whole;
-  const depth = await pruneDepth(whole, { plan, shapes: input, axisRules, allowIo, runtime, signal });
+  const depth = await pruneDepth(whole, { ...analyzing, runtime, plan });
   const source = data === undefined ? undefined : await openData(data, whole.model);
   const common = {
-    ...{ runtime, seed, signal },
+    ...{ runtime, seed, signal: analyzing.signal },
     onProgress: (done: number, total: number, detail: string): void =>
       onProgress?.({ phase: 'verify', done, total, detail }),
   };
@@ -220,8 +188,9 @@ export async function verify(
  */
 export async function bench(
   models: readonly (ModelSource | { readonly name: string; readonly model: ModelSource })[],
-  options: BenchSettings = {},
+  given: BenchOptions = {},
 ): Promise<BenchResult> {
+  const options = withDefaults(benchOptions, validate(benchOptions, given));
   const [engine, runtime] = await Promise.all([import('./bench/bench.js'), runtimeOf(options)]);
   const { onProgress, signal, ...rest } = options;
   const contestants = await Promise.all(
@@ -247,14 +216,15 @@ export async function bench(
  * that is built for it. By default by all float initializers, of the cross-entropy with the data's labels.
  * @throws PruneError `unsupported` listing the ops that have no gradient, before anything runs; `invalid-data`.
  */
-export async function gradients(model: ModelSource, settings: GradientSettings): Promise<GradientResult> {
-  const { data, onProgress, loss, wrt, threads, signal } = settings;
+export async function gradients(model: ModelSource, given: GradientOptions): Promise<GradientResult> {
+  const options = validate(gradientOptions, given);
+  const { onProgress, loss, wrt, threads, signal } = options;
   const [loaded, engine, runtime] = await Promise.all([
     toModel(model),
     import('./gradients/gradients.js'),
-    runtimeOf(settings),
+    runtimeOf(options),
   ]);
-  const source = await openData(data, loaded);
+  const source = await openData(given.data, loaded);
   const onBatch = (done: number): void =>
     onProgress?.({ phase: 'gradients', done, total: source.count ?? done, detail: 'examples' });
   return engine.gradients(loaded, { ...{ loss, wrt, threads, signal, runtime, onBatch }, data: source });
@@ -264,8 +234,9 @@ export async function gradients(model: ModelSource, settings: GradientSettings):
  * Runs a model over data: top-1 against labels, output differences against a reference model, any metric.
  * @throws PruneError `invalid-data`, `runtime`, and what `loadModel` throws.
  */
-export async function evaluate(model: ModelSource, options: EvaluateSettings): Promise<EvaluateResult> {
-  const { data, reference, onProgress, ...rest } = options;
+export async function evaluate(model: ModelSource, given: EvaluateOptions): Promise<EvaluateResult> {
+  const options = validate(evaluateOptions, given);
+  const { reference, onProgress, ...rest } = options;
   const [loaded, engine, runtime] = await Promise.all([
     toModel(model),
     import('./evaluate/evaluate.js'),
@@ -274,7 +245,7 @@ export async function evaluate(model: ModelSource, options: EvaluateSettings): P
   return engine.evaluate(loaded, {
     ...rest,
     runtime,
-    data: await openData(data, loaded),
+    data: await openData(given.data, loaded),
     reference: reference === undefined ? undefined : await toModel(reference),
     onProgress:
       onProgress &&
@@ -299,9 +270,10 @@ export async function requireProvider(provider: Provider, options: CommonOptions
 export async function robustness(
   dense: ModelSource,
   pruned: ModelSource,
-  options: RobustnessSettings,
+  given: RobustnessOptions,
 ): Promise<Robustness | undefined> {
-  const { data, onProgress, ...rest } = options;
+  const options = validate(robustnessOptions, given);
+  const { onProgress, ...rest } = options;
   const [before, after, engine, runtime] = await Promise.all([
     toModel(dense),
     toModel(pruned),
@@ -311,7 +283,7 @@ export async function robustness(
   return engine.robustness(before, after, {
     ...rest,
     runtime,
-    data: await openData(data, before),
+    data: await openData(given.data, before),
     onProgress:
       onProgress &&
       (({ done }) => onProgress({ phase: 'evaluate', done, total: done, detail: 'corrupted examples' })),

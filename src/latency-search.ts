@@ -5,23 +5,20 @@ import type { PruningGroup } from './groups/group.js';
 import type { LatencyModel, LatencyOptions } from './latency/latency.js';
 import { tryOut, type Patience } from './latency/trial.js';
 import type { Model } from './onnx/model.js';
-import type { PruneOptions } from './options.js';
+import type { PruneSettings } from './options/resolve.js';
 import { keptCount, type Plan } from './plan/plan.js';
 import type { LatencyOutcome } from './result.js';
-import type { Runtime } from './runtime/runtime.js';
 import { limitsOf, meets, type Priced } from './select/budget.js';
-
-type Options = PruneOptions & { readonly runtime: Runtime };
 
 /** What a plan is made and tried with. */
 interface Steps<Choice extends { readonly plan: Plan }> {
-  readonly choose: (analysis: Analysis, options: Options) => Promise<Choice>;
+  readonly choose: (analysis: Analysis, options: PruneSettings) => Promise<Choice>;
   readonly build: (plan: Plan) => Promise<Model>;
   readonly withPlan: (choice: Choice, plan: Plan, undone: readonly PruningGroup[]) => Choice;
 }
 
 /** Whether a selection has to be measured where it is to run. */
-export function needsMeasurement({ budget, roundTo }: PruneOptions): boolean {
+export function needsMeasurement({ budget, roundTo }: Pick<PruneSettings, 'budget' | 'roundTo'>): boolean {
   return budget?.latency !== undefined || roundTo === 'auto';
 }
 
@@ -42,11 +39,11 @@ const trialPatience: Patience = { minSeconds: 3, maxSeconds: 15 };
  */
 export async function searchByLatency<Choice extends { readonly plan: Plan }>(
   analysis: Analysis,
-  options: Options,
+  options: PruneSettings,
   steps: Steps<Choice>,
 ): Promise<{ choice: Choice; latency: LatencyOutcome }> {
   const { cost, runtime } = analysis;
-  const { provider = 'cpu', threads, latencyCache, signal, budget, onProgress } = options;
+  const { provider, threads, latencyCache, signal, budget, onProgress } = options;
   const measure: LatencyOptions = {
     ...{ runtime, provider, threads, cache: latencyCache, signal },
     ...(options.shapes && { shapes: options.shapes }),
@@ -146,7 +143,7 @@ function undoIdle(
   plan: Plan,
   model: LatencyModel,
   cost: Priced,
-  budget: PruneOptions['budget'],
+  budget: PruneSettings['budget'],
 ): { plan: Plan; undone: PruningGroup[] } {
   const { latency: _, ...others } = budget ?? {};
   const limits = limitsOf(others, cost);

@@ -2,14 +2,15 @@ import { analyze, type Analysis } from './analyze.js';
 import { activationMemory } from './cost/activations.js';
 import { relativeTo, type CostModel, type SizeOf } from './cost/cost.js';
 import { blockedBy, coverage } from './cost/coverage.js';
-import { resolveCriterion, type CriterionSpec } from './criteria/resolve.js';
+import { resolveCriterion } from './criteria/resolve.js';
 import { firstFeeds } from './data/feeds.js';
 import { PruneError, throwIfAborted } from './errors.js';
 import type { PruningGroup } from './groups/group.js';
 import { Importance } from './importance.js';
 import { searchByLatency, needsMeasurement } from './latency-search.js';
 import type { Model } from './onnx/model.js';
-import type { PruneOptions, VerifyLevel } from './options.js';
+import type { VerifyLevel } from './options/proof.js';
+import { resolveSettings, type EngineOptions, type PruneSettings } from './options/resolve.js';
 import { planFromFile, planToFile } from './plan/file.js';
 import { keptCount, keptMasks, type Plan } from './plan/plan.js';
 import { reconstruct } from './reconstruct/reconstruct.js';
@@ -24,7 +25,6 @@ import type {
 } from './result.js';
 import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
 import { probeProvider } from './runtime/probe.js';
-import type { Runtime } from './runtime/runtime.js';
 import { intersect, scheduleOf, targetAt } from './schedule/schedule.js';
 import { costOf, limitsOf, meets, type BudgetOption } from './select/budget.js';
 import { selectKnapsack } from './select/knapsack.js';
@@ -38,21 +38,17 @@ import { verify } from './verify/verify.js';
 /** Weights of a model that is still run whole for its proof, where nothing else is asked for. */
 const maxWholeBytes = 2 ** 30;
 
-type Options = PruneOptions & {
-  readonly runtime: Runtime;
+type Options = PruneSettings & {
   /** By group: what removing channels costs, where it is known beforehand. */
   readonly losses?: ReadonlyMap<string, Float64Array> | undefined;
 };
-
-/** Options that say how channels are scored and chosen. */
-type Selecting = Options & { readonly criterion: CriterionSpec };
 
 /**
  * The steps of pruning, in order; the only place that sees all rooms.
  * @throws PruneError `invalid-option`, `budget`, `nothing-to-prune`, `runtime`, `verification` (the proof failed), `aborted`.
  */
-export async function prunePipeline(model: Model, given: Options): Promise<PruneResult> {
-  const options = withSelection(given);
+export async function prunePipeline(model: Model, given: EngineOptions): Promise<PruneResult> {
+  const options: Options = resolveSettings(given);
   const { signal } = options;
   const milliseconds: Record<string, number> = {};
   const timed = async <T>(phase: string, work: () => T | Promise<T>): Promise<T> => {
@@ -62,8 +58,7 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
     milliseconds[phase] = (milliseconds[phase] ?? 0) + performance.now() - start;
     return result;
   };
-  checkSource(options);
-  await probeProvider(options.runtime, options.provider ?? 'cpu');
+  await probeProvider(options.runtime, options.provider);
   const dense = await analyze(model, options);
   Object.assign(milliseconds, dense.timings);
   const shortening = await timed('depth', () => pruneDepth(dense, options));
@@ -120,19 +115,6 @@ export async function prunePipeline(model: Model, given: Options): Promise<Prune
   };
 }
 
-/**
- * Says how channels are chosen where the options don't: by a knapsack, if there is a budget and scores that can be
- * weighed against each other. The criterion `knapsack` is short for the importance and the selection of Knapsack
- * Pruning (Aflalo et al., 2020).
- */
-function withSelection(options: Options): Selecting {
-  const { criterion = 'magnitude', select, budget, scope, ratios = {} } = options;
-  if (criterion === 'knapsack') return { ...options, criterion: 'taylor', select: 'knapsack' };
-  const isOpen = select === undefined && scope === undefined && Object.keys(ratios).length === 0;
-  const isComparable = isOpen && budget !== undefined && resolveCriterion(criterion).isComparable;
-  return { ...options, criterion, ...(isComparable && { select: 'knapsack' }) };
-}
-
 /** What is kept, and for each group why it lost less than asked for. */
 interface Choice {
   readonly plan: Plan;
@@ -142,18 +124,6 @@ interface Choice {
   readonly warnings?: readonly string[];
 }
 
-function checkSource(options: Options): void {
-  const { ratio, budget, plan, depth } = options;
-  const given = [ratio, budget, plan].filter((source) => source !== undefined).length;
-  if (given > 1 || (given === 0 && depth === undefined))
-    throw new PruneError('invalid-option', 'give exactly one of ratio, budget and plan');
-  if (depth !== undefined && needsMeasurement(options))
-    throw new PruneError(
-      'invalid-option',
-      `depth can't be chosen together with ${budget?.latency === undefined ? 'round to auto' : 'a budget of latency'}; remove the branches first, then prune what was written`,
-    );
-}
-
 /**
  * By measurement where the options ask for it; nothing if they are about depth alone.
  * @param dense costs that budgets are shares of; undefined: those of the analysed model
@@ -161,7 +131,7 @@ function checkSource(options: Options): void {
 async function choosePlan(
   analysis: Analysis,
   dense: CostModel | undefined,
-  options: Selecting,
+  options: Options,
 ): Promise<{ choice: Choice; latency?: LatencyOutcome }> {
   const { ratio, budget, plan } = options;
   const isWhole = ratio === undefined && budget === undefined && plan === undefined;
@@ -208,7 +178,7 @@ function selectWhole(cost: CostModel, budget: BudgetOption): Selection | undefin
   return { plan: { kept: new Map() }, groups: [], ratio: 0, budgets };
 }
 
-function importanceOf(analysis: Analysis, options: Selecting): Importance {
+function importanceOf(analysis: Analysis, options: Options): Importance {
   const { data, loss, aggregation, normalization, seed, signal, losses, weightSums, onProgress } = options;
   const progress = (detail?: string) => (done: number, total?: number) =>
     onProgress?.({ phase: 'score', done, total: total ?? done, ...(detail !== undefined && { detail }) });
@@ -222,7 +192,7 @@ function importanceOf(analysis: Analysis, options: Selecting): Importance {
 
 async function choose(analysis: Analysis, options: Options, importance: Importance): Promise<Choice> {
   const { grouping, cost } = analysis;
-  const shares = scheduleOf(options.steps ?? 1, options.schedule);
+  const shares = scheduleOf(options.steps, options.schedule);
   const method = options.select === 'knapsack' ? selectKnapsack : select;
   let plan: Plan = { kept: new Map() };
   let selection: Selection | undefined;
@@ -259,15 +229,11 @@ async function reconstructed(
   options: Options,
 ): Promise<{ readonly source: Source; readonly report: ReconstructionReport }> {
   const { data, seed, signal, onProgress } = options;
-  if (!data)
-    throw new PruneError(
-      'invalid-option',
-      'reconstruction needs calibration data; give data, or leave it out',
-    );
+  if (!data) throw new PruneError('internal', 'reconstruction was planned without data; report this');
   const { model, axes, shapes, runtime } = analysis;
   const { repair, layers, left, ...result } = await reconstruct({
     seed,
-    ...(typeof options.reconstruct === 'object' && options.reconstruct),
+    ...options.reconstruct,
     analysis: axes,
     masks: keptMasks(plan),
     model,
@@ -330,7 +296,7 @@ async function prove(
   );
 }
 
-function proofSettings({ seed = 0, signal, onProgress }: Options) {
+function proofSettings({ seed, signal, onProgress }: Options) {
   return {
     seed,
     signal,

@@ -1,10 +1,9 @@
 import { analyze, type Analysis } from './analyze.js';
 import { rotate } from './rotation/rotate.js';
 import { firstFeeds } from './data/feeds.js';
-import type { PruneOptions } from './options.js';
+import type { PruneSettings } from './options/resolve.js';
 import { plannedBases } from './plan/file.js';
 import { PruneError } from './errors.js';
-import type { Runtime } from './runtime/runtime.js';
 import type { VerifyReport } from './verify/report.js';
 import { verify } from './verify/verify.js';
 
@@ -16,14 +15,12 @@ export interface Rotation {
   readonly losses: ReadonlyMap<string, Float64Array>;
 }
 
-type Options = PruneOptions & { readonly runtime: Runtime };
-
 /**
  * Sorts the channels of linear flows by what they are worth, where weights are solved for anyway: unless the options say
  * otherwise, or a plan that was made without.
  * @throws PruneError `invalid-option` for a plan that was made with another basis where there is no data to find it again.
  */
-export async function rotateChannels(analysis: Analysis, options: Options): Promise<Rotation | undefined> {
+export async function rotateChannels(analysis: Analysis, options: PruneSettings): Promise<Rotation | undefined> {
   const { data, plan, seed, signal, onProgress } = options;
   const planned = plannedBases(plan);
   const isAsked = plan === undefined ? solvesForWeights(options) : planned.length > 0;
@@ -46,15 +43,16 @@ export async function rotateChannels(analysis: Analysis, options: Options): Prom
   return { before: analysis, analysis: await analyze(canonical.restore(rotated.model), options), losses };
 }
 
-function solvesForWeights({ rotation = true, data, reconstruct = false }: Partial<PruneOptions>): boolean {
-  const { repair = 'weights' } = typeof reconstruct === 'object' ? reconstruct : {};
-  return rotation && data !== undefined && reconstruct !== false && repair === 'weights';
+function solvesForWeights({ rotation, data, reconstruct }: PruneSettings): boolean {
+  return (
+    rotation && data !== undefined && reconstruct !== false && (reconstruct.repair ?? 'weights') === 'weights'
+  );
 }
 
 /** Proves that the model in the other basis puts out what it did before. */
 export async function proveRotation(
   { before, analysis }: Rotation,
-  { verifyData, seed = 0, signal, onProgress }: Options,
+  { verifyData, seed, signal, onProgress }: PruneSettings,
 ): Promise<VerifyReport> {
   const { model, axes, shapes, runtime, canonical } = before;
   return verify({
