@@ -77,7 +77,8 @@ function contextOf(op, sample) {
 
 function axesCell(op, rule, { NoRelation, inputNames }) {
   const image = [1, 8, 5, 5];
-  const names = inputNames(op) ?? ['x'];
+  const formal = inputNames(op);
+  const names = formal?.length ? formal : ['x'];
   const inputs = (names[0].endsWith('…') ? ['a', 'b'] : names).map(() => image);
   try {
     const context = contextOf(op, samples[op] ?? { inputs, outputs: [image] });
@@ -127,7 +128,7 @@ if (argv[1] && realpathSync(argv[1]) === fileURLToPath(import.meta.url)) {
     import('../dist/axes/rule.js'),
     import('../dist/cost/rules/index.js'),
     import('../dist/gradients/rules/index.js'),
-    import('../dist/onnx/op-inputs.js'),
+    import('../dist/ops/index.js'),
   ]);
   const page = operatorsPage({
     axes: axes.axisRuleFamilies,
@@ -135,7 +136,7 @@ if (argv[1] && realpathSync(argv[1]) === fileURLToPath(import.meta.url)) {
     gradients: gradients.gradientRules,
     flat: gradients.gradientRuleFamilies.constant,
     NoRelation: rule.NoRelation,
-    inputNames: names.formalInputs,
+    inputNames: (op) => names.ops.get(op)?.inputs,
   });
   const target = fileURLToPath(new URL('../docs/operators.md', import.meta.url));
   writeFileSync(target, page);

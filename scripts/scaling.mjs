@@ -6,7 +6,7 @@ import { init, use } from 'echarts/core';
 import { LineChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
 import { SVGRenderer } from 'echarts/renderers';
-import { analyze } from '../dist/analyze.js';
+import { analyze } from '../dist/analysis/analyze.js';
 import { graphModel, tensorInfo } from '../dist/onnx/graph-model.js';
 import { floatTensor } from '../dist/onnx/values.js';
 import { nodeRuntime } from '../dist/runtime/node.js';

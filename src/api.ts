@@ -1,4 +1,4 @@
-import type { Analysis } from './analyze.js';
+import type { Analysis } from './analysis/analyze.js';
 import type { BenchResult } from './bench/result.js';
 import type { SumsMaker } from './criteria/sums.js';
 import type { DataSource } from './data/batch.js';
@@ -23,7 +23,7 @@ import type { PruneOptions } from './options/prune.js';
 import type { ResolvedOptions } from './options/resolve.js';
 import { validate, withDefaults } from './options/validate.js';
 import { verifyOptions, type VerifyOptions } from './options/verify.js';
-import type { PruneResult } from './result.js';
+import type { PruneResult } from './pipeline/result.js';
 import type { Provider, Runtime } from './runtime/runtime.js';
 import type { VerifyReport } from './verify/report.js';
 
@@ -81,7 +81,7 @@ export async function analyze(model: ModelSource, given: AnalyzeOptions = {}): P
   const options = validate(analyzeOptions, given);
   const [loaded, engine, runtime] = await Promise.all([
     toModel(model),
-    import('./analyze.js'),
+    import('./analysis/analyze.js'),
     runtimeOf(options),
   ]);
   return engine.analyze(loaded, { ...options, runtime });
@@ -96,7 +96,7 @@ export async function prune(model: ModelSource, given: PruneOptions): Promise<Pr
   const options = resolveOptions(given);
   const [loaded, { prunePipeline }, runtime] = await Promise.all([
     toModel(model),
-    import('./prune.js'),
+    import('./pipeline/prune.js'),
     runtimeOf(options),
   ]);
   const open = async (data: Data | undefined): Promise<DataSource | undefined> =>
@@ -151,7 +151,7 @@ export async function verify(
     import('./plan/plan.js'),
   ]);
   const [{ pruneDepth, proveDepth }, { combineReports }] = await Promise.all([
-    import('./shorten.js'),
+    import('./pipeline/depth.js'),
     import('./verify/combine.js'),
   ]);
   const { runtime } = whole;
@@ -308,7 +308,10 @@ async function toModel(source: ModelSource): Promise<Model> {
  * @throws PruneError `invalid-data`, `invalid-option`
  */
 export async function openData(data: Data, model: Model): Promise<DataSource> {
-  if (typeof data !== 'string' && Symbol.asyncIterator in data) return data;
+  if (typeof data !== 'string' && Symbol.asyncIterator in data) {
+    const { onlyOnce } = await import('./data/batches.js');
+    return onlyOnce(data);
+  }
   const [engine, { modelInputs }] = await Promise.all([
     import('./data/files.js'),
     import('./data/inputs.js'),

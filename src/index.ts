@@ -12,8 +12,8 @@ export {
   saveModel,
   verify,
 } from './api.js';
-export { inspect } from './inspect.js';
-export type { GroupSummary, Inspection } from './inspect.js';
+export { inspect } from './analysis/inspect.js';
+export type { GroupSummary, Inspection } from './analysis/inspect.js';
 
 export type { ExternalDataMode, WriteModelOptions, WrittenModel } from './files/model-file.js';
 
@@ -29,9 +29,15 @@ export type { ModelSource } from './options/model-source.js';
 export type { VerifyLevel } from './options/proof.js';
 export type { PruneOptions } from './options/prune.js';
 export type { VerifyOptions } from './options/verify.js';
-export type { Change, GroupOutcome, PruneReport, PruneResult, ReconstructionReport } from './result.js';
+export type {
+  Change,
+  GroupOutcome,
+  PruneReport,
+  PruneResult,
+  ReconstructionReport,
+} from './pipeline/result.js';
 export type { ProofFailure, ProofLevel, VerifyReport } from './verify/report.js';
-export type { Analysis } from './analyze.js';
+export type { Analysis } from './analysis/analyze.js';
 
 export { defineCriterion } from './criteria/criterion.js';
 export type { Criterion, CriterionContext } from './criteria/criterion.js';

@@ -2,11 +2,11 @@ import type { Model, Node } from '../onnx/model.js';
 
 import { capturedNames } from '../onnx/graph-index.js';
 import { opsetOf } from '../onnx/domain.js';
-import { parameterOf } from '../onnx/schema.js';
+import { parameterOf } from '../ops/parameters.js';
 import { sum, type Axis, type Blocker } from './axis.js';
 import { parseNotation, type Notation } from './notation.js';
 import { findPermutations, type Permutation } from './permutation.js';
-import { findConstants, type ConstantSource } from '../onnx/constants.js';
+import { findConstants, type ConstantSource } from '../ops/constants.js';
 import {
   applyRelation,
   RelationError,

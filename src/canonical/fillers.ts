@@ -1,4 +1,4 @@
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import { tensorAttribute } from '../onnx/attributes.js';
 import { isFloat } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';

@@ -31,7 +31,7 @@ export function addFlags<Table extends Options>(
       const { off } = table[name]!;
       if (value !== undefined) given[name] = value === false && off ? off.value : value;
     }
-    return given as OptionsOf<Table>;
+    return given;
   };
 }
 
@@ -44,18 +44,16 @@ export function without<Table extends Options, Name extends keyof Table>(
   return Object.fromEntries(left) as Omit<Table, Name>;
 }
 
-function flagOf(
-  written: string,
-  option: Option,
-  fromText: ((text: string) => unknown) | undefined,
-): Flag {
+function flagOf(written: string, option: Option, fromText: ((text: string) => unknown) | undefined): Flag {
   const flag = new Flag(written, helpOf(option)).helpGroup(groupOf(option));
   // A flag without an argument is true by itself.
   if (!flag.required && !flag.optional) return flag;
   const source: Source = { kind: 'option', nameOf: () => flag.long! };
   const placeholder = /[<[](.*)[\]>]/.exec(written)![1]!;
   return flag.argParser<unknown>((text, previous) => {
-    const value = fromText ? fromText(text) : readText(option.schema, text, previous, placeholder);
+    const value = fromText
+      ? fromText(text)
+      : readText(option.schema, text, previous, { flag: flag.long!, placeholder });
     return validateValue(option.schema, value, '', source, text);
   });
 }

@@ -16,36 +16,37 @@ type Schema = v.GenericSchema & {
  * What the text of a flag stands for by its schema: a number, a list (one flag an item), `NAME=VALUE` for objects. Whether
  * it is allowed isn't checked here.
  * @param previous what the same flag gave before, for flags that can be repeated
- * @param placeholder how the flag shows its value, for objects: `name=dims`
+ * @param flag with its placeholder, for objects: `--shape <name=dims>`
  * @throws PruneError `invalid-option` for an object without `=`
  */
 export function readText(
   schema: v.GenericSchema,
   text: string,
   previous: unknown,
-  placeholder: string,
+  { flag, placeholder }: { readonly flag: string; readonly placeholder: string },
 ): unknown {
   const { type, item, value, entries } = schema as Schema;
-  if (type === 'array') return [...((previous as readonly unknown[]) ?? []), readOne(item!, text)];
-  if (type !== 'record' && type !== 'strict_object') return readOne(schema as Schema, text);
+  if (type === 'array') return [...((previous as readonly unknown[]) ?? []), readValue(item!, text)];
+  if (type !== 'record' && type !== 'strict_object') return readValue(schema, text);
   // Names may hold `=`, so the last one separates.
   const at = text.lastIndexOf('=');
-  if (at < 1)
-    throw new PruneError('invalid-option', `invalid ${placeholder}: ${text}; write it as ${placeholder}`);
+  if (at < 1) throw new PruneError('invalid-option', `invalid ${flag}: ${text}; write it as ${placeholder}`);
   const [name, rest] = [text.slice(0, at), text.slice(at + 1)];
   const own = value ?? entries?.[name];
-  return { ...(previous as object), [name]: own ? readOne(own, rest) : rest };
+  return { ...(previous as object), [name]: own ? readValue(own, rest) : rest };
 }
 
-function readOne(schema: Schema, text: string): unknown {
-  const { type, options, item, items, wrapped } = schema;
+/** One value; lists are separated by commas. */
+export function readValue(schema: v.GenericSchema, text: string): unknown {
+  const { type, options, item, items, wrapped } = schema as Schema;
   if (type === 'number') return readNumber(text, isShare(schema));
-  if (type === 'optional') return readOne(wrapped!, text);
-  if (type === 'array') return text.split(',').map((part) => readOne(item!, part));
-  if (type === 'tuple') return text.split(',').map((part, i) => readOne(items![i] ?? items![0]!, part));
+  if (type === 'optional') return readValue(wrapped!, text);
+  if (type === 'array') return text.split(',').map((part) => readValue(item!, part));
+  if (type === 'strict_tuple')
+    return text.split(',').map((part, i) => readValue(items![i] ?? items![0]!, part));
   if (type !== 'union') return text;
   for (const option of options!) {
-    const candidate = readOne(option, text);
+    const candidate = readValue(option, text);
     if (v.is(option, candidate)) return candidate;
   }
   return text;

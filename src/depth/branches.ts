@@ -1,5 +1,5 @@
 import { nodeLabel } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import type { CostModel, NodeCost } from '../cost/cost.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';

@@ -1,10 +1,10 @@
 import { PruneError } from '../errors.js';
-import { constantTensor } from '../onnx/constant.js';
+import { constantTensor } from '../ops/literal.js';
 import type { DataType } from '../onnx/data-type.js';
 import { opsetOf } from '../onnx/domain.js';
 import { graphModel, tensorInfo } from '../onnx/graph-model.js';
 import type { Model, Node, ValueInfo } from '../onnx/model.js';
-import { parameterOf } from '../onnx/schema.js';
+import { parameterOf } from '../ops/parameters.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, integersOf } from '../onnx/values.js';
 import type { Shapes } from '../shapes/shapes.js';

@@ -4,7 +4,7 @@ import type { Batch, BatchTensor } from '../data/batch.js';
 import { encodeModel } from '../onnx/codec.js';
 import { opsetOf } from '../onnx/domain.js';
 import type { Model } from '../onnx/model.js';
-import { parameterOf } from '../onnx/schema.js';
+import { parameterOf } from '../ops/parameters.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { feedsOf } from '../runtime/tensors.js';

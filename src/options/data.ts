@@ -83,7 +83,10 @@ export const dataOptions = {
     help: 'images: the shorter side before cropping',
   },
   crop: {
-    schema: v.union([count, v.pipe(v.tuple([count, count], 'use height,width'), v.readonly())]),
+    schema: v.union([
+      count,
+      v.pipe(v.strictTuple([count, count], 'use one whole number, or height and width'), v.readonly()),
+    ]),
     otherwise: "the model's",
     flag: '--crop <pixels>',
     group,
@@ -106,9 +109,10 @@ export const dataOptions = {
   classes: {
     schema: list(text),
     otherwise: 'all, sorted',
-    flag: '--classes <names,...>',
+    flag: '--classes <names>',
     group,
-    help: 'images: sub-folders in label order',
+    help: 'images: sub-folders in label order, separated by commas',
+    fromText: (given) => given.split(','),
   },
   integersBelow: {
     schema: count,

@@ -31,6 +31,8 @@ export interface Option {
   readonly group?: OptionGroup | (string & {});
   /** The flag that switches it off, and what it then is. */
   readonly off?: { readonly flag: string; readonly help: string; readonly value: unknown };
+  /** An older word for another option: understood, but not offered. */
+  readonly old?: true;
   /** How the text of the flag is read, where the schema doesn't say. */
   readonly fromText?: (text: string) => unknown;
 }
@@ -59,5 +61,7 @@ export type WithDefaults<Table extends Options> = {
  * else doesn't compile.
  */
 export type TableOf<Given extends object> = {
-  readonly [Name in keyof Given]-?: Option & { readonly schema: GenericSchema<unknown, Exclude<Given[Name], undefined>> };
+  readonly [Name in keyof Given]-?: Option & {
+    readonly schema: GenericSchema<unknown, Exclude<Given[Name], undefined>>;
+  };
 };

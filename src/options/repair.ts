@@ -7,6 +7,9 @@ import { choice, numberFromZero, objectOf, toggle, wholeNumber } from './values.
 
 const group = 'Data:';
 
+/** What can be repaired, or nothing. */
+export const repairOrNone = choice([...repairs, 'none']);
+
 /** See `ReconstructOptions` for what each one means. */
 const reconstruction = {
   repair: { schema: choice(repairs), default: reconstructDefaults.repair },

@@ -65,7 +65,9 @@ export function resolveOptions(given: PruneOptions): ResolvedOptions {
 }
 
 /** Which channels go, with the defaults: what `select` takes. @throws PruneError `invalid-option` */
-export function resolveSelection(given: SelectionOptions): SelectSettings & { readonly select: SelectMethod } {
+export function resolveSelection(
+  given: SelectionOptions,
+): SelectSettings & { readonly select: SelectMethod } {
   return selectionOf(validate(selectionOptions, given));
 }
 
@@ -96,7 +98,8 @@ function checkTarget({ ratio, budget, plan, depth, roundTo, data }: PruneOptions
   if (plan !== undefined) fail('depth and a plan exclude each other; give one');
   if (!data)
     fail('residual branches are scored on data; give data (random data tells at least how much they add)');
-  const measured = budget?.latency === undefined ? roundTo === 'auto' && 'round to auto' : 'a budget of latency';
+  const measured =
+    budget?.latency === undefined ? roundTo === 'auto' && 'round to auto' : 'a budget of latency';
   if (measured)
     fail(
       `depth can't be chosen together with ${measured}; remove the branches first, then prune what was written`,

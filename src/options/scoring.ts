@@ -11,6 +11,9 @@ import { choice, made, objectOf, text, wholeNumber } from './values.js';
 
 const group = 'What goes first:';
 
+/** Criteria by name. */
+export const criterionName = choice([...criterionNames, 'knapsack']);
+
 const loss = v.union([
   choice(lossNames),
   made<Loss>((value) => 'emit' in value, 'give a loss with a function emit'),
@@ -33,7 +36,7 @@ export const scoringOptions = {
    */
   criterion: {
     schema: v.union([
-      choice([...criterionNames, 'knapsack']),
+      criterionName,
       made<Criterion | CriterionFunction>(
         (value) => typeof value === 'function' || 'score' in value,
         'give a name, a function, or an object with a function score',

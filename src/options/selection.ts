@@ -21,7 +21,7 @@ const budget = v.pipe(
     parameters: { schema: limit },
     bytes: { schema: limit },
     latency: { schema: limit },
-    params: { schema: limit },
+    params: { schema: limit, old: true },
   }),
   v.check((limits) => Object.keys(limits).length > 0, "use an object such as { macs: '50%' }"),
 );

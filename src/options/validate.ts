@@ -35,8 +35,11 @@ export function validate<Table extends Options>(
   }
   const missing = names.find((name) => table[name]!.required && checked[name] === undefined);
   if (missing !== undefined)
-    throw new PruneError('invalid-option', `no ${source.nameOf(missing)}${source.where ?? ''}; it is required`);
-  return checked as OptionsOf<Table>;
+    throw new PruneError(
+      'invalid-option',
+      `no ${source.nameOf(missing)}${source.where ?? ''}; it is required`,
+    );
+  return checked;
 }
 
 /** Without what is there but undefined, which must not win over a default. */
@@ -45,7 +48,10 @@ export function defined<T extends object>(given: T): T {
 }
 
 /** What was given, and the defaults that a table has for the rest. */
-export function withDefaults<Table extends Options>(table: Table, given: OptionsOf<Table>): WithDefaults<Table> {
+export function withDefaults<Table extends Options>(
+  table: Table,
+  given: OptionsOf<Table>,
+): WithDefaults<Table> {
   const defaults = Object.entries(table).flatMap(([name, option]) =>
     'default' in option ? [[name, option.default]] : [],
   );
@@ -105,6 +111,6 @@ function shown(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
   if (typeof value === 'number' || value === undefined) return String(value);
   if (typeof value === 'function') return 'a function';
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value) ?? typeof value;
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

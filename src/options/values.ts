@@ -66,7 +66,7 @@ export function objectOf<Table extends Options, Required extends keyof Table & s
   required: readonly Required[] = [],
 ) {
   type Output = OptionsOf<Table> & { readonly [Name in Required]: v.InferOutput<Table[Name]['schema']> };
-  const names = Object.keys(table);
+  const names = Object.keys(table).filter((name) => !table[name]!.old);
   const entries = Object.entries(table).map(([name, { schema }]) => [
     name,
     (required as readonly string[]).includes(name) ? schema : v.optional(schema),

@@ -1,4 +1,4 @@
-import type { ConstantSource } from '../onnx/constants.js';
+import type { ConstantSource } from '../ops/constants.js';
 import { floatAttribute } from '../onnx/attributes.js';
 import type { Consumption, GraphIndex } from '../onnx/graph-index.js';
 import type { Node } from '../onnx/model.js';

@@ -1,4 +1,4 @@
-import type { ConstantSource } from '../onnx/constants.js';
+import type { ConstantSource } from '../ops/constants.js';
 import { floatAttribute, intAttribute } from '../onnx/attributes.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';

@@ -1,5 +1,5 @@
 import { nodeLabel } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import { capturedNames, indexGraph } from '../onnx/graph-index.js';
 import type { Model } from '../onnx/model.js';
 import { followOutput, type Shortcut } from './bias.js';

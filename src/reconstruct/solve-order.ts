@@ -1,4 +1,4 @@
-import { findConstants, type ConstantSource } from '../onnx/constants.js';
+import { findConstants, type ConstantSource } from '../ops/constants.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { FollowedLayer } from './layers.js';

@@ -1,4 +1,4 @@
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import { withAttribute, withoutAttribute } from '../onnx/attributes.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';

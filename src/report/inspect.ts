@@ -1,4 +1,4 @@
-import type { GroupSummary, Inspection } from '../inspect.js';
+import type { GroupSummary, Inspection } from '../analysis/inspect.js';
 import { blockerLines } from './advice.js';
 import { formatBytes, formatCount, formatMilliseconds, formatShare, plural } from './numbers.js';
 import { alignColumns, alignLabels } from './table.js';

@@ -9,7 +9,7 @@ import type {
   LatencyOutcome,
   PruneReport,
   ReconstructionReport,
-} from '../result.js';
+} from '../pipeline/result.js';
 import type { BudgetOutcome } from '../select/budget.js';
 import type { KnapsackOutcome } from '../select/select.js';
 import type { VerifyReport } from '../verify/report.js';

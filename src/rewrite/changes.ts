@@ -1,7 +1,7 @@
 import type { AxisCoupling } from '../axes/couple.js';
 import { intsAttribute } from '../onnx/attributes.js';
 import { opsetOf } from '../onnx/domain.js';
-import { parameterOf } from '../onnx/schema.js';
+import { parameterOf } from '../ops/parameters.js';
 import { integersOf } from '../onnx/values.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { atSize, type AxisChange, type Projection, type ShapeOf } from './projection.js';

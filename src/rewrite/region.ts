@@ -1,5 +1,5 @@
 import type { AxisCoupling } from '../axes/couple.js';
-import type { ConstantSource } from '../onnx/constants.js';
+import type { ConstantSource } from '../ops/constants.js';
 import { graphAttributes } from '../onnx/attributes.js';
 import type { Node } from '../onnx/model.js';
 import type { Projection } from './projection.js';

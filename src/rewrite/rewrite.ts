@@ -1,5 +1,5 @@
 import type { AxisCoupling } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import type { KeptMasks } from '../axes/project.js';
 import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';

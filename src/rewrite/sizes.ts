@@ -1,9 +1,9 @@
-import { findConstants, type ConstantSource } from '../onnx/constants.js';
+import { findConstants, type ConstantSource } from '../ops/constants.js';
 import { intAttribute, intsAttribute, withAttribute, withoutAttribute } from '../onnx/attributes.js';
 import { opsetOf } from '../onnx/domain.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
-import { parameterOf } from '../onnx/schema.js';
+import { parameterOf } from '../ops/parameters.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { elementBytes, integersOf, integerTensor, withBytes } from '../onnx/values.js';
 import { evaluateConstants } from '../shapes/evaluate.js';

@@ -1,6 +1,6 @@
 import type { Axis, Factor } from '../axes/axis.js';
 import type { ParameterUse } from '../axes/couple.js';
-import { findConstants, type ConstantSource } from '../onnx/constants.js';
+import { findConstants, type ConstantSource } from '../ops/constants.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import type { Node } from '../onnx/model.js';

@@ -1,5 +1,5 @@
 import { Matrix } from 'ml-matrix';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import type { DataSource } from '../data/batch.js';
 import { throwIfAborted } from '../errors.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';

@@ -1,5 +1,5 @@
 import type { AxisCoupling } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';

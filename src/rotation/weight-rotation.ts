@@ -1,4 +1,4 @@
-import type { ConstantSource } from '../onnx/constants.js';
+import type { ConstantSource } from '../ops/constants.js';
 import { floatAttribute } from '../onnx/attributes.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';

@@ -34,7 +34,11 @@ export function intersect(plan: Plan, earlier: Plan): Plan {
 type Target = Partial<Pick<SelectSettings, 'ratio' | 'ratios' | 'budget'>>;
 
 /** The part of the selection's target that a step aims at. Absolute budgets shrink from the dense cost. */
-export function targetAt<Settings extends Target>(options: Settings, share: number, cost: CostModel): Settings {
+export function targetAt<Settings extends Target>(
+  options: Settings,
+  share: number,
+  cost: CostModel,
+): Settings {
   if (share === 1) return options;
   const { ratio, ratios, budget } = options;
   return {

@@ -1,4 +1,4 @@
-import { constantTensor } from '../onnx/constant.js';
+import { constantTensor } from '../ops/literal.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Graph, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';

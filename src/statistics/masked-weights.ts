@@ -1,6 +1,6 @@
 import type { ParameterUse } from '../axes/couple.js';
 import { keepMask } from '../axes/project.js';
-import type { ConstantSource } from '../onnx/constants.js';
+import type { ConstantSource } from '../ops/constants.js';
 import type { Role } from '../axes/relation.js';
 import type { Grouping, Member, PruningGroup } from '../groups/group.js';
 import type { Tensor } from '../onnx/tensor.js';

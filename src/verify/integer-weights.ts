@@ -1,4 +1,4 @@
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import { intAttribute } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';

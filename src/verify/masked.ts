@@ -1,6 +1,6 @@
 import type { Axis } from '../axes/axis.js';
 import type { AxisCoupling, RoleUse } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import { PruneError } from '../errors.js';
 import { computedBytes } from '../onnx/bytes.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';

@@ -1,6 +1,6 @@
 import type { Factor } from '../axes/axis.js';
 import type { AxisCoupling } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import type { KeptMasks } from '../axes/project.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';

@@ -1,7 +1,7 @@
 import type { InferenceSession } from 'onnxruntime-common';
 import type { AxisCoupling } from '../axes/couple.js';
 import { nodeLabel } from '../axes/couple.js';
-import { findConstants } from '../onnx/constants.js';
+import { findConstants } from '../ops/constants.js';
 import type { KeptMasks } from '../axes/project.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { Model } from '../onnx/model.js';

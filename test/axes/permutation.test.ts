@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import { product, sum, type Factor } from '../../src/axes/axis.js';
 import { findPermutations } from '../../src/axes/permutation.js';
 import { keepMask } from '../../src/axes/project.js';
 import { AxisSystem } from '../../src/axes/system.js';
 import type { Model } from '../../src/onnx/model.js';
 import { floatTensor, integerTensor } from '../../src/onnx/values.js';
-import { prunePipeline } from '../../src/prune.js';
+import { prunePipeline } from '../../src/pipeline/prune.js';
 import { fillNormal, randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import { graph, model, node, value } from '../shapes/build-model.js';

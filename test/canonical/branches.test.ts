@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import { blockedBy } from '../../src/cost/coverage.js';
 import { graphAttributes, withAttribute } from '../../src/onnx/attributes.js';
 import type { Graph, Model } from '../../src/onnx/model.js';

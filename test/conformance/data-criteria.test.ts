@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { analyze, openData } from '../../src/api.js';
-import type { Analysis } from '../../src/analyze.js';
+import type { Analysis } from '../../src/analysis/analyze.js';
 import { dataNeeds, type Criterion } from '../../src/criteria/criterion.js';
 import { criteria } from '../../src/criteria/resolve.js';
 import type { GroupScores } from '../../src/criteria/score.js';
 import type { DataSource } from '../../src/data/batch.js';
-import { Importance } from '../../src/importance.js';
+import { Importance } from '../../src/pipeline/importance.js';
 import type { Plan } from '../../src/plan/plan.js';
 
 const models = join(import.meta.dirname, '..', '..', 'models');

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import { resolveCriterion } from '../../src/criteria/resolve.js';
 import { scoreGroups } from '../../src/criteria/score.js';
 import type { Model } from '../../src/onnx/model.js';

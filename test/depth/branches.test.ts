@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import { savingOf } from '../../src/cost/saving.js';
 import { blocksOf } from '../../src/depth/blocks.js';
 import { findBranches, type Branch, type FoundBranches } from '../../src/depth/branches.js';

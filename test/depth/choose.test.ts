@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import type { Batch, DataSource } from '../../src/data/batch.js';
 import { chooseBlocks } from '../../src/depth/choose.js';
 import { findBranches, type Branch } from '../../src/depth/branches.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import { findBranches, type Branch } from '../../src/depth/branches.js';
 import { gateBranches, removeBranches } from '../../src/depth/remove.js';
 import { decodeModel, encodeModel } from '../../src/onnx/codec.js';

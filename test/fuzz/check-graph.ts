@@ -1,5 +1,5 @@
 /** One run of the fuzzer: build, analyse, remove at random, rewrite, compare. */
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import type { Axis } from '../../src/axes/axis.js';
 import type { AxisCoupling } from '../../src/axes/couple.js';
 import { isTouched, type KeptMasks } from '../../src/axes/project.js';

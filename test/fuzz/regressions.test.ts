@@ -1,6 +1,6 @@
 /** What random graphs found, as small graphs written by hand. */
 import { expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import type { Model } from '../../src/onnx/model.js';
 import { floatTensor, integerTensor } from '../../src/onnx/values.js';
 import { nodeRuntime } from '../../src/runtime/node.js';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import type { AttributeValue, Model, Node, ValueInfo } from '../../src/onnx/model.js';
 import { decodeModel, encodeModel } from '../../src/onnx/codec.js';
 import type { Tensor } from '../../src/onnx/tensor.js';
 import { floatTensor, integerTensor } from '../../src/onnx/values.js';
-import { prunePipeline } from '../../src/prune.js';
+import { prunePipeline } from '../../src/pipeline/prune.js';
 import { normal, randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import { graph, model, node } from '../onnx/build.js';

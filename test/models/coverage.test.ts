@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import { coverage } from '../../src/cost/coverage.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import { readTopology } from '../oracles/topology.js';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import type { DataTypeName } from '../../src/onnx/data-type.js';
-import { constantTensor } from '../../src/onnx/constant.js';
+import { constantTensor } from '../../src/ops/literal.js';
 import {
   elementBytes,
   encodeFloats,

@@ -1,5 +1,5 @@
 /** Analyses a model, removes random channels and rewrites it: what most tests of the rewriter start from. */
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import type { Factor } from '../../src/axes/axis.js';
 import type { PruningGroup } from '../../src/groups/group.js';
 import { decodeModel, encodeModel } from '../../src/onnx/codec.js';

@@ -8,7 +8,7 @@
  */
 import type { Axis } from '../../src/axes/axis.js';
 import type { AxisCoupling } from '../../src/axes/couple.js';
-import { findConstants } from '../../src/onnx/constants.js';
+import { findConstants } from '../../src/ops/constants.js';
 import { isTouched, keepMask, type KeptMasks } from '../../src/axes/project.js';
 import { intAttribute, withAttribute } from '../../src/onnx/attributes.js';
 import { encodeModel } from '../../src/onnx/codec.js';

@@ -5,7 +5,7 @@
  */
 import { coupleAxes, type AxisCoupling } from '../../src/axes/couple.js';
 import type { Axis, Factor } from '../../src/axes/axis.js';
-import { findConstants } from '../../src/onnx/constants.js';
+import { findConstants } from '../../src/ops/constants.js';
 import { keepMask } from '../../src/axes/project.js';
 import type { Attribute, AttributeValue, Model, Node, ValueInfo } from '../../src/onnx/model.js';
 import { elementCount, type Tensor } from '../../src/onnx/tensor.js';

@@ -4,7 +4,7 @@ import { modelInputs } from '../../src/data/inputs.js';
 import type { AttributeValue, Model, Node } from '../../src/onnx/model.js';
 import type { Tensor } from '../../src/onnx/tensor.js';
 import { floatsOf, floatTensor } from '../../src/onnx/values.js';
-import { prunePipeline } from '../../src/prune.js';
+import { prunePipeline } from '../../src/pipeline/prune.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';

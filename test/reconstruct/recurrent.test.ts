@@ -6,7 +6,7 @@ import { evaluate } from '../../src/evaluate/evaluate.js';
 import type { AttributeValue, Model } from '../../src/onnx/model.js';
 import type { Tensor } from '../../src/onnx/tensor.js';
 import { floatTensor, integerTensor } from '../../src/onnx/values.js';
-import { prunePipeline } from '../../src/prune.js';
+import { prunePipeline } from '../../src/pipeline/prune.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import type { Model, Node } from '../../src/onnx/model.js';
 import type { Tensor } from '../../src/onnx/tensor.js';
 import { floatTensor, integersOf, integerTensor } from '../../src/onnx/values.js';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import { rotate } from '../../src/rotation/rotate.js';
 import { dataFromArrays } from '../../src/data/batches.js';
 import { modelInputs } from '../../src/data/inputs.js';
@@ -7,7 +7,7 @@ import { evaluate } from '../../src/evaluate/evaluate.js';
 import type { AttributeValue, Model, Node } from '../../src/onnx/model.js';
 import type { Tensor } from '../../src/onnx/tensor.js';
 import { floatTensor, integerTensor } from '../../src/onnx/values.js';
-import { prunePipeline } from '../../src/prune.js';
+import { prunePipeline } from '../../src/pipeline/prune.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import { defineCriterion } from '../../src/criteria/criterion.js';
 import { obspa } from '../../src/criteria/obspa.js';
 import { dataFromArrays } from '../../src/data/batches.js';
@@ -7,7 +7,7 @@ import type { DataSource } from '../../src/data/batch.js';
 import { modelInputs } from '../../src/data/inputs.js';
 import type { Model } from '../../src/onnx/model.js';
 import { floatTensor } from '../../src/onnx/values.js';
-import { prunePipeline } from '../../src/prune.js';
+import { prunePipeline } from '../../src/pipeline/prune.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';

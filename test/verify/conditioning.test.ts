@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { fillNormal, randomGenerator } from '../../src/random/random.js';
 import type { Model } from '../../src/onnx/model.js';
 import { floatsOf, floatTensor } from '../../src/onnx/values.js';
-import { prunePipeline } from '../../src/prune.js';
+import { prunePipeline } from '../../src/pipeline/prune.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import { moveRounded } from '../../src/verify/conditioning.js';
 import { openSession, runSession } from '../../src/verify/run.js';

@@ -8,8 +8,8 @@ import type { Model } from '../../onnx/model.js';
 import { dataOptions, type Data } from '../../options/data.js';
 import type { Options, OptionsOf } from '../../options/option.js';
 import { pruneOptions, type PruneOptions } from '../../options/prune.js';
+import { repairOrNone } from '../../options/repair.js';
 import { choice, text, toggle } from '../../options/values.js';
-import { repairs } from '../../reconstruct/repair.js';
 import { pruneText } from '../../report/prune.js';
 import type { Provider } from '../../runtime/runtime.js';
 import { chartLibrary } from '../charts.js';
@@ -64,7 +64,7 @@ const commandOptions = {
     help: 'evaluate both models on this instead; --limit and --draw then hold for --data alone',
   },
   repair: {
-    schema: choice([...repairs, 'none']),
+    schema: repairOrNone,
     otherwise: 'weights where there is data',
     flag: '--repair <how>',
     group: 'Data:',

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
-import { criterionNames, type CriterionName } from '../../criteria/names.js';
+import type { CriterionName } from '../../criteria/names.js';
 import { PruneError } from '../../errors.js';
 import { dataOptions, type Data } from '../../options/data.js';
 import type { Options, OptionsOf } from '../../options/option.js';
 import { pruneOptions, type PruneOptions } from '../../options/prune.js';
+import { criterionName } from '../../options/scoring.js';
 import { choice, list, ratio, text, toggle, wholeNumber } from '../../options/values.js';
 import { sweepText } from '../../report/sweep.js';
 import { cellsOf, type Cell, type SweepResult } from '../../sweep/cells.js';
@@ -13,7 +14,7 @@ import { chartLibrary } from '../charts.js';
 import { evalData, json, quiet } from '../command-options.js';
 import { withDataOptions } from '../data.js';
 import { addFlags, without } from '../flags.js';
-import { readText } from '../read-text.js';
+import { readValue } from '../read-text.js';
 import { checkTargets, stdout, writeJson, writeText } from '../outputs.js';
 import { sha256OfFile } from '../plan.js';
 import { inSession, type Session } from '../session.js';
@@ -29,7 +30,7 @@ const commandOptions = {
     flag: '--ratios <shares>',
     group: cells,
     help: 'shares of channels to remove: 0.2,0.4,0.6',
-    fromText: (given) => given.split(',').map((part) => readText(ratio, part, undefined, '')),
+    fromText: (given) => given.split(',').map((part) => readValue(ratio, part)),
   },
   budgets: {
     schema: list(text),
@@ -39,7 +40,7 @@ const commandOptions = {
     fromText: words,
   },
   criteria: {
-    schema: list(choice([...criterionNames, 'knapsack'])),
+    schema: list(criterionName),
     otherwise: pruneOptions.criterion.otherwise,
     flag: '--criteria <names>',
     group: cells,

@@ -25,8 +25,7 @@ async function answer({ setting, cell }: Job): Promise<Answer> {
   });
   try {
     const pruned = await api.prune(model, { ...options, ...optionsOf(cell) });
-    if (models !== undefined)
-      await api.saveModel(pruned.model, join(models, `cell-${cellName(cell)}.onnx`));
+    if (models !== undefined) await api.saveModel(pruned.model, join(models, `cell-${cellName(cell)}.onnx`));
     const { macs, parameters } = pruned.report;
     const { accuracy, agreement, differences } = await api.evaluate(pruned.model, {
       ...{ ...measure, data: evalData },

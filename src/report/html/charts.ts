@@ -1,6 +1,6 @@
 import type { EChartsOption } from 'echarts';
 import type { BenchResult } from '../../bench/result.js';
-import type { Change, GroupOutcome } from '../../result.js';
+import type { Change, GroupOutcome } from '../../pipeline/result.js';
 
 const kept = '#2563eb';
 const removed = '#f59e0b';

@@ -1,6 +1,6 @@
 import type { EChartsOption } from 'echarts';
-import type { GroupSummary } from '../../inspect.js';
-import type { GroupOutcome } from '../../result.js';
+import type { GroupSummary } from '../../analysis/inspect.js';
+import type { GroupOutcome } from '../../pipeline/result.js';
 
 /** Links that are drawn: beyond it, only those of weights that produce or sum away a group. */
 const manyLinks = 800;

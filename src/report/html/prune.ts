@@ -1,5 +1,5 @@
 import type { Flip } from '../../evaluate/difference.js';
-import type { GroupSummary } from '../../inspect.js';
+import type { GroupSummary } from '../../analysis/inspect.js';
 import { blockerLines } from '../advice.js';
 import { coverageText } from '../inspect.js';
 import { formatMilliseconds } from '../numbers.js';

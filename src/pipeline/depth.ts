@@ -1,26 +1,26 @@
-import { analyze, type Analysis } from './analyze.js';
-import { nodeLabel } from './axes/couple.js';
-import { savingOf } from './cost/saving.js';
-import { firstFeeds } from './data/feeds.js';
-import type { DataSource } from './data/batch.js';
-import { blocksOf, type Block } from './depth/blocks.js';
-import { findBranches, type Branch, type FoundBranches } from './depth/branches.js';
-import { chooseBlocks, type DepthChoice } from './depth/choose.js';
-import { gateBranches, removeBranches } from './depth/remove.js';
-import { PruneError } from './errors.js';
-import type { LossSpec } from './gradients/losses.js';
-import type { Model } from './onnx/model.js';
-import type { AnalyzeOptions } from './options/analyze.js';
-import { depthOptions, type DepthOptions } from './options/depth.js';
-import type { VerifyLevel } from './options/proof.js';
-import { plannedBranches, type PlannedBranch } from './plan/file.js';
-import { nodeKeys } from './plan/node-keys.js';
+import { analyze, type Analysis } from '../analysis/analyze.js';
+import { nodeLabel } from '../axes/couple.js';
+import { savingOf } from '../cost/saving.js';
+import { firstFeeds } from '../data/feeds.js';
+import type { DataSource } from '../data/batch.js';
+import { blocksOf, type Block } from '../depth/blocks.js';
+import { findBranches, type Branch, type FoundBranches } from '../depth/branches.js';
+import { chooseBlocks, type DepthChoice } from '../depth/choose.js';
+import { gateBranches, removeBranches } from '../depth/remove.js';
+import { PruneError } from '../errors.js';
+import type { LossSpec } from '../gradients/losses.js';
+import type { Model } from '../onnx/model.js';
+import type { AnalyzeOptions } from '../options/analyze.js';
+import { depthOptions, type DepthOptions } from '../options/depth.js';
+import type { VerifyLevel } from '../options/proof.js';
+import { plannedBranches, type PlannedBranch } from '../plan/file.js';
+import { nodeKeys } from '../plan/node-keys.js';
 import type { BranchOutcome, DepthReport } from './result.js';
-import { variedShapes } from './shapes/vary.js';
-import type { Runtime } from './runtime/runtime.js';
-import { nameFilter } from './select/names.js';
-import type { VerifyReport } from './verify/report.js';
-import { verify } from './verify/verify.js';
+import { variedShapes } from '../shapes/vary.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { nameFilter } from '../select/names.js';
+import type { VerifyReport } from '../verify/report.js';
+import { verify } from '../verify/verify.js';
 
 /** A model that lost residual branches, and what it was made from. */
 export interface DepthPruning {
@@ -123,7 +123,8 @@ async function choose(
 ): Promise<DepthChoice> {
   const { grouping, shapes, runtime } = dense;
   const { depth, data, loss, signal, onProgress } = options;
-  const { depthScore = depthOptions.depthScore.default, depthUnit = depthOptions.depthUnit.default } = options;
+  const { depthScore = depthOptions.depthScore.default, depthUnit = depthOptions.depthUnit.default } =
+    options;
   const blocks = eligible(dense.model, blocksOf(found.branches, depthUnit), options);
   if (blocks.length === 0)
     throw new PruneError('nothing-to-prune', `no residual branch can be removed; ${reasonFor(found)}`);

@@ -1,19 +1,19 @@
-import type { Analysis } from './analyze.js';
-import { dataNeeds, type Criterion, type DataNeed, type Measured } from './criteria/criterion.js';
-import { scoreGroups, type GroupScores, type ScoreOptions } from './criteria/score.js';
-import { usualDrift, type MemberDrift } from './criteria/sensitivity.js';
-import type { LeadingSums, SumsMaker } from './criteria/sums.js';
-import type { DataSource } from './data/batch.js';
-import { PruneError } from './errors.js';
-import { resolveLoss, type LossSpec } from './gradients/losses.js';
-import type { Grouping, PruningGroup } from './groups/group.js';
-import { isFloat } from './onnx/data-type.js';
-import type { Tensor } from './onnx/tensor.js';
-import type { Plan } from './plan/plan.js';
-import { layerHessians } from './reconstruct/hessians.js';
-import { measureDrift, typicalDrift } from './statistics/drift.js';
-import { maskedGrouping } from './statistics/masked-weights.js';
-import { Measurement } from './statistics/measure.js';
+import type { Analysis } from '../analysis/analyze.js';
+import { dataNeeds, type Criterion, type DataNeed, type Measured } from '../criteria/criterion.js';
+import { scoreGroups, type GroupScores, type ScoreOptions } from '../criteria/score.js';
+import { usualDrift, type MemberDrift } from '../criteria/sensitivity.js';
+import type { LeadingSums, SumsMaker } from '../criteria/sums.js';
+import type { DataSource } from '../data/batch.js';
+import { PruneError } from '../errors.js';
+import { resolveLoss, type LossSpec } from '../gradients/losses.js';
+import type { Grouping, PruningGroup } from '../groups/group.js';
+import { isFloat } from '../onnx/data-type.js';
+import type { Tensor } from '../onnx/tensor.js';
+import type { Plan } from '../plan/plan.js';
+import { layerHessians } from '../reconstruct/hessians.js';
+import { measureDrift, typicalDrift } from '../statistics/drift.js';
+import { maskedGrouping } from '../statistics/masked-weights.js';
+import { Measurement } from '../statistics/measure.js';
 
 export interface ImportanceOptions extends Pick<
   ScoreOptions,

@@ -1,13 +1,14 @@
-import type { Node } from './model.js';
-import type { Tensor } from './tensor.js';
-import { floatTensor, integerTensor } from './values.js';
+import type { Node } from '../onnx/model.js';
+import type { Tensor } from '../onnx/tensor.js';
+import { floatTensor, integerTensor } from '../onnx/values.js';
+import { has } from './index.js';
 
 /**
  * The value of a Constant node, named after its output. Undefined for other nodes, and for forms that
  * nothing here computes with (strings, sparse tensors).
  */
 export function constantTensor(node: Node): Tensor | undefined {
-  if (node.opType !== 'Constant' || node.domain !== '') return undefined;
+  if (!has(node, 'literal')) return undefined;
   const name = node.outputs[0] ?? '';
   for (const attribute of node.attributes.values()) {
     if (attribute.reference) continue;

@@ -1,13 +1,13 @@
-import type { Analysis } from './analyze.js';
-import { PruneError } from './errors.js';
-import { bestAlignment } from './latency/alignment.js';
-import { calibrate } from './latency/calibrate.js';
-import { latencyModel, type LatencyModel, type LatencyOptions } from './latency/latency.js';
-import { operationsOf } from './latency/operation.js';
-import type { Patience, Trial } from './latency/trial.js';
-import type { PruneSettings } from './options/resolve.js';
-import { keptCount, type Plan } from './plan/plan.js';
-import { select } from './select/select.js';
+import type { Analysis } from '../analysis/analyze.js';
+import { PruneError } from '../errors.js';
+import { bestAlignment } from '../latency/alignment.js';
+import { calibrate } from '../latency/calibrate.js';
+import { latencyModel, type LatencyModel, type LatencyOptions } from '../latency/latency.js';
+import { operationsOf } from '../latency/operation.js';
+import type { Patience, Trial } from '../latency/trial.js';
+import type { PruneSettings } from '../options/resolve.js';
+import { keptCount, type Plan } from '../plan/plan.js';
+import { select } from '../select/select.js';
 
 /** Ratios of the plans that predictions are calibrated with. */
 const anchorRatios = [0.3, 0.7] as const;

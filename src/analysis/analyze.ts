@@ -1,25 +1,25 @@
 import picomatch from 'picomatch';
 import { admitModel, admitOps } from './admission.js';
-import type { AxisCoupling, ValueFacts } from './axes/couple.js';
-import { coupleAxes } from './axes/couple.js';
-import { findConstants } from './onnx/constants.js';
-import { costModel, type CostModel } from './cost/cost.js';
-import { PruneError, throwIfAborted } from './errors.js';
-import { buildGroups } from './groups/build.js';
-import type { Grouping } from './groups/group.js';
-import { isFloat } from './onnx/data-type.js';
-import { opsetOf } from './onnx/domain.js';
-import { inlineFunctions } from './onnx/inline.js';
-import type { Model } from './onnx/model.js';
-import { parameterOf } from './onnx/schema.js';
-import { elementCount, type Tensor } from './onnx/tensor.js';
-import { floatsOf, integersOf } from './onnx/values.js';
-import type { AnalyzeOptions } from './options/analyze.js';
-import type { Runtime } from './runtime/runtime.js';
-import { evaluateConstants } from './shapes/evaluate.js';
-import { inferShapes, type Shapes } from './shapes/shapes.js';
-import { hasBranches, canonicalize, type CanonicalForm } from './canonical/canonicalize.js';
-import { foldWeights } from './canonical/weights.js';
+import type { AxisCoupling, ValueFacts } from '../axes/couple.js';
+import { coupleAxes } from '../axes/couple.js';
+import { findConstants } from '../ops/constants.js';
+import { costModel, type CostModel } from '../cost/cost.js';
+import { PruneError, throwIfAborted } from '../errors.js';
+import { buildGroups } from '../groups/build.js';
+import type { Grouping } from '../groups/group.js';
+import { isFloat } from '../onnx/data-type.js';
+import { opsetOf } from '../onnx/domain.js';
+import { inlineFunctions } from '../canonical/inline.js';
+import type { Model } from '../onnx/model.js';
+import { parameterOf } from '../ops/parameters.js';
+import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { floatsOf, integersOf } from '../onnx/values.js';
+import type { AnalyzeOptions } from '../options/analyze.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { evaluateConstants } from '../shapes/evaluate.js';
+import { inferShapes, type Shapes } from '../shapes/shapes.js';
+import { hasBranches, canonicalize, type CanonicalForm } from '../canonical/canonicalize.js';
+import { foldWeights } from '../canonical/weights.js';
 
 /** Everything that is known of a model before anything is removed. */
 export interface Analysis {

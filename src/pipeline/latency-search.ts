@@ -1,14 +1,14 @@
-import type { Analysis } from './analyze.js';
+import type { Analysis } from '../analysis/analyze.js';
 import { fitLatencyModel } from './latency-fit.js';
-import { PruneError } from './errors.js';
-import type { PruningGroup } from './groups/group.js';
-import type { LatencyModel, LatencyOptions } from './latency/latency.js';
-import { tryOut, type Patience } from './latency/trial.js';
-import type { Model } from './onnx/model.js';
-import type { PruneSettings } from './options/resolve.js';
-import { keptCount, type Plan } from './plan/plan.js';
+import { PruneError } from '../errors.js';
+import type { PruningGroup } from '../groups/group.js';
+import type { LatencyModel, LatencyOptions } from '../latency/latency.js';
+import { tryOut, type Patience } from '../latency/trial.js';
+import type { Model } from '../onnx/model.js';
+import type { PruneSettings } from '../options/resolve.js';
+import { keptCount, type Plan } from '../plan/plan.js';
 import type { LatencyOutcome } from './result.js';
-import { limitsOf, meets, type Priced } from './select/budget.js';
+import { limitsOf, meets, type Priced } from '../select/budget.js';
 
 /** What a plan is made and tried with. */
 interface Steps<Choice extends { readonly plan: Plan }> {

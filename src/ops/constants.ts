@@ -1,6 +1,7 @@
-import { constantTensor } from './constant.js';
-import type { Graph } from './model.js';
-import { elementCount, type Tensor } from './tensor.js';
+import type { Graph } from '../onnx/model.js';
+import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { has } from './index.js';
+import { constantTensor } from './literal.js';
 
 /** A constant tensor of the graph: an initializer or the output of a Constant node. */
 export interface ConstantSource {
@@ -26,14 +27,11 @@ export function findConstants(graph: Graph): ReadonlyMap<string, ConstantSource>
   for (const tensor of graph.initializers) add(tensor.name, tensor, 'initializer');
   for (const node of graph.nodes) {
     const output = node.outputs[0];
-    if (output === undefined || node.domain !== '') continue;
-    if (node.opType === 'Constant') {
-      const tensor = constantTensor(node);
-      if (tensor) add(output, tensor, 'constant');
-    } else if (node.opType === 'Identity') {
-      const source = sources.get(node.inputs[0] ?? '');
-      if (source) sources.set(output, source);
-    }
+    if (output === undefined) continue;
+    const tensor = constantTensor(node);
+    const source = has(node, 'alias') ? sources.get(node.inputs[0] ?? '') : undefined;
+    if (tensor) add(output, tensor, 'constant');
+    else if (source) sources.set(output, source);
   }
   return sources;
 }

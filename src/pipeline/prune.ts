@@ -1,20 +1,20 @@
-import { analyze, type Analysis } from './analyze.js';
-import { activationMemory } from './cost/activations.js';
-import { relativeTo, type CostModel, type SizeOf } from './cost/cost.js';
-import { blockedBy, coverage } from './cost/coverage.js';
-import { resolveCriterion } from './criteria/resolve.js';
-import { firstFeeds } from './data/feeds.js';
-import { PruneError, throwIfAborted } from './errors.js';
-import type { PruningGroup } from './groups/group.js';
+import { analyze, type Analysis } from '../analysis/analyze.js';
+import { activationMemory } from '../cost/activations.js';
+import { relativeTo, type CostModel, type SizeOf } from '../cost/cost.js';
+import { blockedBy, coverage } from '../cost/coverage.js';
+import { resolveCriterion } from '../criteria/resolve.js';
+import { firstFeeds } from '../data/feeds.js';
+import { PruneError, throwIfAborted } from '../errors.js';
+import type { PruningGroup } from '../groups/group.js';
 import { Importance } from './importance.js';
 import { searchByLatency, needsMeasurement } from './latency-search.js';
-import type { Model } from './onnx/model.js';
-import type { VerifyLevel } from './options/proof.js';
-import { resolveSettings, type EngineOptions, type PruneSettings } from './options/resolve.js';
-import { planFromFile, planToFile } from './plan/file.js';
-import { keptCount, keptMasks, type Plan } from './plan/plan.js';
-import { reconstruct } from './reconstruct/reconstruct.js';
-import { proveRotation, rotateChannels } from './rebasing.js';
+import type { Model } from '../onnx/model.js';
+import type { VerifyLevel } from '../options/proof.js';
+import { resolveSettings, type EngineOptions, type PruneSettings } from '../options/resolve.js';
+import { planFromFile, planToFile } from '../plan/file.js';
+import { keptCount, keptMasks, type Plan } from '../plan/plan.js';
+import { reconstruct } from '../reconstruct/reconstruct.js';
+import { proveRotation, rotateChannels } from './rotate.js';
 import type {
   Change,
   GroupOutcome,
@@ -23,17 +23,17 @@ import type {
   PruneResult,
   ReconstructionReport,
 } from './result.js';
-import { rewriteModel, type RewriteResult } from './rewrite/rewrite.js';
-import { probeProvider } from './runtime/probe.js';
-import { intersect, scheduleOf, targetAt } from './schedule/schedule.js';
-import { costOf, limitsOf, meets, type BudgetOption } from './select/budget.js';
-import { selectKnapsack } from './select/knapsack.js';
-import { select, type Selection } from './select/select.js';
-import { variedShapes } from './shapes/vary.js';
-import { proveDepth, pruneDepth } from './shorten.js';
-import { combineReports } from './verify/combine.js';
-import type { VerifyReport } from './verify/report.js';
-import { verify } from './verify/verify.js';
+import { rewriteModel, type RewriteResult } from '../rewrite/rewrite.js';
+import { probeProvider } from '../runtime/probe.js';
+import { intersect, scheduleOf, targetAt } from '../schedule/schedule.js';
+import { costOf, limitsOf, meets, type BudgetOption } from '../select/budget.js';
+import { selectKnapsack } from '../select/knapsack.js';
+import { select, type Selection } from '../select/select.js';
+import { variedShapes } from '../shapes/vary.js';
+import { proveDepth, pruneDepth } from './depth.js';
+import { combineReports } from '../verify/combine.js';
+import type { VerifyReport } from '../verify/report.js';
+import { verify } from '../verify/verify.js';
 
 /** Weights of a model that is still run whole for its proof, where nothing else is asked for. */
 const maxWholeBytes = 2 ** 30;

@@ -1,12 +1,12 @@
 import type { Analysis } from './analyze.js';
-import type { Factor } from './axes/axis.js';
-import { nodeLabel } from './axes/couple.js';
-import { showAxis } from './axes/show.js';
-import { blockedBy, coverage, type Coverage, type BlockerCost } from './cost/coverage.js';
-import { savingOf } from './cost/saving.js';
-import { blocksOf } from './depth/blocks.js';
-import { findBranches, type BlockedBranch } from './depth/branches.js';
-import type { Member, PruningGroup } from './groups/group.js';
+import type { Factor } from '../axes/axis.js';
+import { nodeLabel } from '../axes/couple.js';
+import { showAxis } from '../axes/show.js';
+import { blockedBy, coverage, type Coverage, type BlockerCost } from '../cost/coverage.js';
+import { savingOf } from '../cost/saving.js';
+import { blocksOf } from '../depth/blocks.js';
+import { findBranches, type BlockedBranch } from '../depth/branches.js';
+import type { Member, PruningGroup } from '../groups/group.js';
 
 /** A group in plain data. */
 export interface GroupSummary {

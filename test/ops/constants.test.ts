@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { findConstants } from '../../src/onnx/constants.js';
+import { findConstants } from '../../src/ops/constants.js';
 import { floatTensor } from '../../src/onnx/values.js';
 import { graph } from '../shapes/build-model.js';
 

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { analyze } from '../../src/analyze.js';
+import { analyze } from '../../src/analysis/analyze.js';
 import { encodeModel } from '../../src/onnx/codec.js';
-import { inlineFunctions } from '../../src/onnx/inline.js';
+import { inlineFunctions } from '../../src/canonical/inline.js';
 import type { Attribute, FunctionBody, Model, ValueInfo } from '../../src/onnx/model.js';
 import { floatTensor } from '../../src/onnx/values.js';
-import { prunePipeline } from '../../src/prune.js';
+import { prunePipeline } from '../../src/pipeline/prune.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
-import { graph, model, node } from './build.js';
+import { graph, model, node } from '../onnx/build.js';
 
 const runtime = await nodeRuntime();
 const domain = 'my.blocks';

@@ -1,7 +1,7 @@
-import { graphAttributes } from './attributes.js';
-import { normalDomain } from './domain.js';
-import type { Attribute, FunctionBody, Model, Node, OpsetImport } from './model.js';
-import { FreshNames } from './names.js';
+import { graphAttributes } from '../onnx/attributes.js';
+import { normalDomain } from '../onnx/domain.js';
+import type { Attribute, FunctionBody, Model, Node, OpsetImport } from '../onnx/model.js';
+import { FreshNames } from '../onnx/names.js';
 
 /** Inlined nodes at most, so that functions that call functions can't explode. */
 const maxNodes = 100_000;

@@ -1,11 +1,11 @@
-import { analyze, type Analysis } from './analyze.js';
-import { rotate } from './rotation/rotate.js';
-import { firstFeeds } from './data/feeds.js';
-import type { PruneSettings } from './options/resolve.js';
-import { plannedBases } from './plan/file.js';
-import { PruneError } from './errors.js';
-import type { VerifyReport } from './verify/report.js';
-import { verify } from './verify/verify.js';
+import { analyze, type Analysis } from '../analysis/analyze.js';
+import { rotate } from '../rotation/rotate.js';
+import { firstFeeds } from '../data/feeds.js';
+import type { PruneSettings } from '../options/resolve.js';
+import { plannedBases } from '../plan/file.js';
+import { PruneError } from '../errors.js';
+import type { VerifyReport } from '../verify/report.js';
+import { verify } from '../verify/verify.js';
 
 /** A model whose linear channels are given another basis, and what it was made from. */
 export interface Rotation {
@@ -20,7 +20,10 @@ export interface Rotation {
  * otherwise, or a plan that was made without.
  * @throws PruneError `invalid-option` for a plan that was made with another basis where there is no data to find it again.
  */
-export async function rotateChannels(analysis: Analysis, options: PruneSettings): Promise<Rotation | undefined> {
+export async function rotateChannels(
+  analysis: Analysis,
+  options: PruneSettings,
+): Promise<Rotation | undefined> {
   const { data, plan, seed, signal, onProgress } = options;
   const planned = plannedBases(plan);
   const isAsked = plan === undefined ? solvesForWeights(options) : planned.length > 0;

@@ -1,16 +1,16 @@
-import type { Analysis } from './analyze.js';
-import type { Coverage, BlockerCost } from './cost/coverage.js';
-import type { DepthUnit } from './depth/options.js';
-import type { BlockedBranch } from './depth/branches.js';
-import type { Model } from './onnx/model.js';
-import type { PlanFile } from './plan/file.js';
-import type { Plan } from './plan/plan.js';
-import type { LayerOutcome } from './reconstruct/layer-solver.js';
-import type { Repair } from './reconstruct/repair.js';
-import type { Provider } from './runtime/runtime.js';
-import type { BudgetOutcome } from './select/budget.js';
-import type { KnapsackOutcome } from './select/select.js';
-import type { VerifyReport } from './verify/report.js';
+import type { Analysis } from '../analysis/analyze.js';
+import type { Coverage, BlockerCost } from '../cost/coverage.js';
+import type { DepthUnit } from '../depth/options.js';
+import type { BlockedBranch } from '../depth/branches.js';
+import type { Model } from '../onnx/model.js';
+import type { PlanFile } from '../plan/file.js';
+import type { Plan } from '../plan/plan.js';
+import type { LayerOutcome } from '../reconstruct/layer-solver.js';
+import type { Repair } from '../reconstruct/repair.js';
+import type { Provider } from '../runtime/runtime.js';
+import type { BudgetOutcome } from '../select/budget.js';
+import type { KnapsackOutcome } from '../select/select.js';
+import type { VerifyReport } from '../verify/report.js';
 
 /** A cost before and after. */
 export interface Change {
