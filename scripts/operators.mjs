@@ -25,6 +25,9 @@ const families = {
   opaque: ['Blocked', 'its cost stays as it is'],
 };
 
+/** Why an op's multiply-adds aren't counted, where its family doesn't tell. */
+const noCost = { 'com.microsoft::QAttention': 'nothing is known of its axes' };
+
 /** Why an op has no gradient, by op or else by family. */
 const noGradient = {
   Mod: 'a remainder jumps',
@@ -75,7 +78,8 @@ function contextOf(op, sample) {
   };
 }
 
-function axesCell(op, rule, { NoRelation, inputNames }) {
+/** What a rule states of the sample; the reason where it can't. */
+function relationOf(op, rule, { NoRelation, inputNames }) {
   const image = [1, 8, 5, 5];
   const formal = inputNames(op);
   const names = formal?.length ? formal : ['x'];
@@ -83,17 +87,21 @@ function axesCell(op, rule, { NoRelation, inputNames }) {
   try {
     const context = contextOf(op, samples[op] ?? { inputs, outputs: [image] });
     const result = typeof rule === 'function' ? rule(context) : rule;
-    const { notation, why } = typeof result === 'string' ? { notation: result } : result;
-    return `\`${notation.trim()}\`${why && notation.includes('#') ? ` · ${why}` : ''}`;
+    return typeof result === 'string' ? { notation: result } : result;
   } catch (error) {
-    if (error instanceof NoRelation) return `blocked: ${error.message}`;
+    if (error instanceof NoRelation) return { notation: '', why: error.message };
     throw error;
   }
 }
 
+function axesCell({ notation, why }) {
+  if (notation === '') return `blocked: ${why}`;
+  return `\`${notation.trim()}\`${why && notation.includes('#') ? ` · ${why}` : ''}`;
+}
+
 /** The whole page. `rules` come from src/ in the test and from dist/ here. */
 export function operatorsPage(rules) {
-  const { axes, costs, gradients, flat } = rules;
+  const { axes, gradients, flat } = rules;
   const lines = [
     '# Operators',
     '',
@@ -111,28 +119,26 @@ export function operatorsPage(rules) {
     const [title, idle] = families[family] ?? [family, 'none are counted'];
     lines.push('', `## ${title}`, '', '| op | axes | cost | gradient |', '|---|---|---|---|');
     for (const op of Object.keys(table).sort()) {
-      const cost = costs.has(op) ? 'counted' : `none: ${idle}`;
+      const relation = relationOf(op, table[op], rules);
+      const isCounted = relation.contraction || relation.multiplies;
+      const cost = isCounted ? 'counted' : `none: ${noCost[op] ?? idle}`;
       const gradient =
         op in flat ? 'flat' : gradients.has(op) ? 'yes' : `none: ${noGradient[op] ?? noGradient[family]}`;
-      lines.push(
-        `| ${op} | ${axesCell(op, table[op], rules).replaceAll('|', '\\|')} | ${cost} | ${gradient} |`,
-      );
+      lines.push(`| ${op} | ${axesCell(relation).replaceAll('|', '\\|')} | ${cost} | ${gradient} |`);
     }
   }
   return `${lines.join('\n')}\n`;
 }
 
 if (argv[1] && realpathSync(argv[1]) === fileURLToPath(import.meta.url)) {
-  const [axes, rule, costs, gradients, names] = await Promise.all([
+  const [axes, rule, gradients, names] = await Promise.all([
     import('../dist/axes/rules/index.js'),
     import('../dist/axes/rule.js'),
-    import('../dist/cost/rules/index.js'),
     import('../dist/gradients/rules/index.js'),
     import('../dist/ops/index.js'),
   ]);
   const page = operatorsPage({
     axes: axes.axisRuleFamilies,
-    costs: costs.costRules,
     gradients: gradients.gradientRules,
     flat: gradients.gradientRuleFamilies.constant,
     NoRelation: rule.NoRelation,

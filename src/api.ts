@@ -1,11 +1,11 @@
 import type { Analysis } from './analysis/analyze.js';
 import type { BenchResult } from './bench/result.js';
-import type { SumsMaker } from './criteria/sums.js';
 import type { DataSource } from './data/batch.js';
 import type { EvaluateResult } from './evaluate/evaluate.js';
 import type { Robustness } from './evaluate/robustness.js';
 import type { WriteModelOptions, WrittenModel } from './files/model-file.js';
 import type { GradientResult } from './gradients/gradients.js';
+import type { SumsMaker } from './members/sums.js';
 import type { Model } from './onnx/model.js';
 import { analyzeOptions, type AnalyzeOptions } from './options/analyze.js';
 import { benchOptions, type BenchOptions } from './options/bench.js';
@@ -92,7 +92,7 @@ export async function analyze(model: ModelSource, given: AnalyzeOptions = {}): P
  * @throws PruneError `nothing-to-prune`, `budget`, `verification`, and what `analyze` throws.
  */
 export async function prune(model: ModelSource, given: PruneOptions): Promise<PruneResult> {
-  const { resolveOptions } = await import('./options/resolve.js');
+  const { needsMeasurement, resolveOptions } = await import('./options/resolve.js');
   const options = resolveOptions(given);
   const [loaded, { prunePipeline }, runtime] = await Promise.all([
     toModel(model),
@@ -102,8 +102,8 @@ export async function prune(model: ModelSource, given: PruneOptions): Promise<Pr
   const open = async (data: Data | undefined): Promise<DataSource | undefined> =>
     data === undefined ? undefined : openData(data, loaded);
   const [data, verifyData] = [await open(options.data), await open(options.verifyData)];
-  const measures = options.budget?.latency !== undefined || options.roundTo === 'auto';
-  const file = measures && !options.latencyCache ? await latencyFile(runtime, options) : undefined;
+  const file =
+    needsMeasurement(options) && !options.latencyCache ? await latencyFile(runtime, options) : undefined;
   const latencyCache = options.latencyCache ?? file;
   try {
     const weightSums = options.weightSums ?? sumsInThreads;
@@ -138,48 +138,15 @@ export async function verify(
   pruned: ModelSource,
   given: VerifyOptions,
 ): Promise<VerifyReport> {
-  const { plan, data, level, seed, onProgress, ...analyzing } = withDefaults(
-    verifyOptions,
-    validate(verifyOptions, given),
-  );
-  const [whole, candidate, engine, { firstFeeds }, { planFromFile }, { keptMasks }] = await Promise.all([
-    analyze(dense, { ...analyzing, onProgress }),
+  const { plan, data, ...options } = withDefaults(verifyOptions, validate(verifyOptions, given));
+  const { shapes, axisRules, allowIo, runtime, signal, onProgress } = options;
+  const [whole, candidate, { provePlan }] = await Promise.all([
+    analyze(dense, { shapes, axisRules, allowIo, runtime, signal, onProgress }),
     toModel(pruned),
-    import('./verify/verify.js'),
-    import('./data/feeds.js'),
-    import('./plan/file.js'),
-    import('./plan/plan.js'),
+    import('./pipeline/prove-plan.js'),
   ]);
-  const [{ pruneDepth, proveDepth }, { combineReports }] = await Promise.all([
-    import('./pipeline/depth.js'),
-    import('./verify/combine.js'),
-  ]);
-  const { runtime } = whole;
-  const depth = await pruneDepth(whole, { ...analyzing, runtime, plan });
   const source = data === undefined ? undefined : await openData(data, whole.model);
-  const common = {
-    ...{ runtime, seed, signal: analyzing.signal },
-    onProgress: (done: number, total: number, detail: string): void =>
-      onProgress?.({ phase: 'verify', done, total, detail }),
-  };
-  const { model, shapes, axes, grouping, canonical } = depth?.analysis ?? whole;
-  const slicing = await engine.verify({
-    ...common,
-    analysis: axes,
-    masks: keptMasks(planFromFile(plan, grouping)),
-    dense: model,
-    pruned: canonical.canonicalize(candidate),
-    folded: canonical.hasBodies ? { pruned: candidate, fold: canonical.restore } : undefined,
-    shapes,
-    // Values can only be held against the weights that were sliced, and those are in no file.
-    level: hasChangedWeights(plan) ? 'shapes' : level,
-    feeds: source && (await firstFeeds(source)),
-  });
-  if (!depth) return slicing;
-  return combineReports(
-    slicing,
-    await proveDepth(depth, canonical.restore(model), { ...common, level, data: source }),
-  );
+  return provePlan(whole, candidate, plan, { ...options, data: source });
 }
 
 /**
@@ -288,13 +255,6 @@ export async function robustness(
       onProgress &&
       (({ done }) => onProgress({ phase: 'evaluate', done, total: done, detail: 'corrupted examples' })),
   });
-}
-
-/** Whether a plan file says that the kept weights were reconstructed too. */
-function hasChangedWeights(plan: unknown): boolean {
-  return (
-    typeof plan === 'object' && plan !== null && 'weightsChanged' in plan && plan.weightsChanged === true
-  );
 }
 
 async function toModel(source: ModelSource): Promise<Model> {

@@ -11,6 +11,7 @@ export type PruneErrorCode =
   | 'verification' // the proof failed
   | 'slow' // a speedup that was asked for was not measured
   | 'write' // the output can't be written
+  | 'diverged' // training went wrong: a loss that is no finite number
   | 'aborted'
   | 'internal'; // a broken invariant of ours
 

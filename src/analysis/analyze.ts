@@ -1,6 +1,7 @@
 import picomatch from 'picomatch';
 import { admitModel, admitOps } from './admission.js';
-import type { AxisCoupling, ValueFacts } from '../axes/couple.js';
+import type { ValueFacts } from '../axes/context.js';
+import type { AxisCoupling } from '../axes/couple.js';
 import { coupleAxes } from '../axes/couple.js';
 import { findConstants } from '../ops/constants.js';
 import { costModel, type CostModel } from '../cost/cost.js';
@@ -71,7 +72,7 @@ export async function analyze(
     ...(options.allowIo && { allowIo: ioFilter(options.allowIo) }),
   });
   const grouping = buildGroups(axes);
-  const cost = costModel(grouping, (value) => shapes.of(value));
+  const cost = costModel(grouping);
   onProgress?.({ phase: 'axes', done: 1, total: 1 });
   const timings = { shapes: shaped - start, axes: performance.now() - shaped };
   return { model, canonical, shapes, axes, grouping, cost, runtime, timings };

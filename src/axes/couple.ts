@@ -1,22 +1,15 @@
 import type { Model, Node } from '../onnx/model.js';
 
 import { capturedNames } from '../onnx/graph-index.js';
-import { opsetOf } from '../onnx/domain.js';
-import { parameterOf } from '../ops/parameters.js';
+import { applyRelation } from './apply.js';
 import { sum, type Axis, type Blocker } from './axis.js';
+import { opContext, type ValueFacts } from './context.js';
 import { parseNotation, type Notation } from './notation.js';
 import { findPermutations, type Permutation } from './permutation.js';
 import { findConstants, type ConstantSource } from '../ops/constants.js';
-import {
-  applyRelation,
-  RelationError,
-  type AppliedRelation,
-  type AttentionLetters,
-  type LetterUse,
-  type Relation,
-  type Role,
-} from './relation.js';
-import { NoRelation, type AxisRule, type OpContext } from './rule.js';
+import { RelationError, type StatedRelation } from './relation.js';
+import { rolesOf, type ParameterRead, type RoleUse } from './roles.js';
+import { NoRelation, type AxisRule } from './rule.js';
 import { axisRuleFamilies, axisRules } from './rules/index.js';
 import { AxisSystem } from './system.js';
 
@@ -26,19 +19,6 @@ export interface ParameterUse {
   readonly input: number;
   readonly source: ConstantSource;
   readonly axes: readonly Axis[];
-}
-
-/** The role of the factors of `expression` on one input axis of a node. */
-export interface RoleUse {
-  readonly node: number;
-  readonly input: number;
-  readonly axis: number;
-  readonly role: Role;
-  readonly expression: Axis;
-  /** Whether the other factor of a contraction is an activation too, as in attention. */
-  readonly betweenActivations: boolean;
-  /** The parameter that is read there, directly or through ops that only rearrange it: an index of `parameters`. */
-  readonly parameter: number | undefined;
 }
 
 /** The axes of every value of a graph, after all relations were stated. */
@@ -52,15 +32,7 @@ export interface AxisCoupling {
   /** Axes whose single positions are reordered; their nodes state nothing else. */
   readonly permutations: readonly Permutation[];
   /** What was stated for each node; undefined where nothing could be. */
-  readonly relations: readonly (Relation | undefined)[];
-}
-
-/** What is known of values before their axes are. */
-export interface ValueFacts {
-  /** Static dims; entries undefined where they depend on data; undefined if the rank is unknown. */
-  shapeOf(value: string): readonly (number | undefined)[] | undefined;
-  /** Elements of a small constant value of shapes, indices or scales; undefined if it isn't one. */
-  numbersOf(value: string): readonly number[] | undefined;
+  readonly relations: readonly (StatedRelation | undefined)[];
 }
 
 export interface CoupleOptions {
@@ -149,12 +121,12 @@ class Coupling {
       );
   }
 
-  private relate(node: Node, index: number): Relation | undefined {
+  private relate(node: Node, index: number): StatedRelation | undefined {
     // Constants and their aliases are parameters, seen through at their uses.
     if (node.outputs.length === 1 && this.sources.has(node.outputs[0]!)) return undefined;
     const candidate = this.candidates.get(index);
-    if (candidate && this.permute(candidate)) return { notation: permutationNotation(candidate) };
-    if (this.permuting.has(index)) return { notation: '_ -> _' };
+    if (candidate && this.permute(candidate)) return unrelated(permutationNotation(candidate));
+    if (this.permuting.has(index)) return unrelated('_ -> _');
     const origin: Blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why: '' };
     const firstParameter = this.parameters.length;
     const inputs = node.inputs.map((value, input) => this.inputAxes(value, index, input));
@@ -163,7 +135,7 @@ class Coupling {
       if (hasSubgraph(node)) throw new NoRelation('it holds a subgraph');
       const rule = this.rules.get(opName(node));
       if (!rule) throw new NoRelation('no rule is known for this op');
-      const context = this.context(node);
+      const context = opContext(this.model, node, this.facts, this.sources);
       const result = typeof rule === 'function' ? rule(context) : rule;
       const relation = typeof result === 'string' ? { notation: result } : result;
       const notation = this.parse(relation.notation);
@@ -180,10 +152,10 @@ class Coupling {
       const outputs = node.outputs.map((value, k) =>
         value && (k === 0 || this.facts.shapeOf(value)) ? context.outputShape(k) : undefined,
       );
-      const applied = applyRelation(this.system, notation, relation, { inputs, outputs }, origin);
+      const applied = applyRelation(this.system, notation, relation, { node, inputs, outputs }, origin);
       node.outputs.forEach((value, k) => outputs[k] && this.axes.set(value, applied.outputs[k]!));
-      this.recordRoles(index, relation, applied, parameters);
-      return relation;
+      this.roles.push(...rolesOf(index, applied, parameters));
+      return applied.stated;
     } catch (error) {
       if (!(error instanceof NoRelation || error instanceof RelationError)) throw error;
       this.blockNode(node, inputs, { ...origin, why: error.message });
@@ -266,8 +238,7 @@ class Coupling {
     return dim > 0 ? this.system.factor(dim) : { kind: 'sum', terms: [], size: 0 };
   }
 
-  /** For each input the parameter it reads: an index, undefined if several, null if it depends on the data. */
-  private parametersRead(node: Node, firstParameter: number): (number | undefined | null)[] {
+  private parametersRead(node: Node, firstParameter: number): ParameterRead[] {
     const byInput = new Map<number, number>();
     for (let k = firstParameter; k < this.parameters.length; k++) byInput.set(this.parameters[k]!.input, k);
     const read = node.inputs.map((value, input) =>
@@ -291,100 +262,15 @@ class Coupling {
     return op === 'DequantizeLinear' || op in axisRuleFamilies.movement! || op in axisRuleFamilies.indexing!;
   }
 
-  private recordRoles(
-    node: number,
-    relation: Relation,
-    { uses, outputLetters }: AppliedRelation,
-    read: readonly (number | undefined | null)[],
-  ): void {
-    const factors = relation.contraction;
-    const sides = new Map<string, Set<number>>();
-    for (const { input, letter } of factors ? uses : [])
-      if (factors!.includes(input)) sides.set(letter, (sides.get(letter) ?? new Set()).add(input));
-    const roleOf = ({ input, axis, letter }: LetterUse): Role | undefined => {
-      const given = relation.roles?.[input];
-      if (given) return typeof given === 'string' ? given : given[axis];
-      if (factors) {
-        if (!factors.includes(input)) return 'shift';
-        if (!outputLetters.has(letter)) return 'contract';
-        return sides.get(letter)!.size > 1 ? 'batch' : 'produce';
-      }
-      if (input === 0 && relation.normalize?.includes(letter)) return 'normalize';
-      return input === 0 && relation.sums?.includes(letter) ? 'contract' : undefined;
-    };
-    const betweenActivations =
-      !!factors && factors.length > 1 && factors.every((input) => read[input] === null);
-    for (const use of uses) {
-      const role = roleOf(use);
-      const parameter = read[use.input] ?? undefined;
-      // Of activations only what changes values matters: scale and shift belong to constants.
-      if (!role || (read[use.input] === null && (role === 'scale' || role === 'shift'))) continue;
-      const { input, axis, expression } = use;
-      this.roles.push({ node, input, axis, role, expression, betweenActivations, parameter });
-    }
-    // What happens inside an attention op: seen by the proof and by what tells heads from head dims, not by criteria.
-    for (const { input, axis, letter, expression } of relation.attention ? uses : []) {
-      const role = attentionRole(relation.attention!, letter);
-      if (role)
-        this.roles.push({
-          node,
-          input,
-          axis,
-          role,
-          expression,
-          betweenActivations: true,
-          parameter: undefined,
-        });
-    }
-  }
-
   private parse(text: string): Notation {
     let notation = this.notations.get(text);
     if (!notation) this.notations.set(text, (notation = parseNotation(text)));
     return notation;
   }
-
-  private context(node: Node): OpContext {
-    const { facts, sources } = this;
-    const dims = (value: string | undefined, what: string): readonly number[] => {
-      const shape = value ? (sources.get(value)?.tensor.dims ?? facts.shapeOf(value)) : undefined;
-      if (!shape) throw new NoRelation(`the shape of ${what} is unknown`);
-      return shape.map((dim) => dim ?? NaN);
-    };
-    const numbers = (input: number): readonly number[] => {
-      const values = facts.numbersOf(node.inputs[input] ?? '');
-      if (!values) throw new NoRelation(`input ${input} ('${node.inputs[input]}') is computed from data`);
-      return values;
-    };
-    const opset = opsetOf(this.model, node.domain);
-    return {
-      node,
-      opset,
-      inputCount: node.inputs.length,
-      outputCount: node.outputs.length,
-      has: (input) => !!node.inputs[input],
-      shape: (input) => dims(node.inputs[input], `input ${input}`),
-      outputShape: (output = 0) => dims(node.outputs[output], `output ${output}`),
-      isParameter: (input) => sources.has(node.inputs[input] ?? ''),
-      numbers,
-      parameter: (name) => {
-        const found = parameterOf(node, opset, name);
-        if (found.source === 'absent') return undefined;
-        if (found.source === 'input') return numbers(found.index);
-        const attribute = node.attributes.get(found.attribute);
-        if (attribute?.type === 'ints') return attribute.value.map(Number);
-        if (attribute?.type === 'floats') return attribute.value;
-        return attribute?.type === 'int' ? [Number(attribute.value)] : undefined;
-      },
-    };
-  }
 }
 
-function attentionRole({ heads, contracted, carried }: AttentionLetters, letter: string): Role | undefined {
-  if (heads.includes(letter)) return 'batch';
-  if (contracted.includes(letter)) return 'contract';
-  return carried.includes(letter) ? 'produce' : undefined;
-}
+/** Of a node that is part of a permutation its relation only tells people so. */
+const unrelated = (notation: string): StatedRelation => ({ notation, letters: new Map() });
 
 function permutationNotation({ axis }: Permutation): string {
   const letters = Array.from({ length: axis + 1 }, (_, i) => String.fromCharCode(97 + i));

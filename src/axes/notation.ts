@@ -32,8 +32,47 @@ export interface Notation {
   readonly equalities: readonly (readonly [Pattern, Pattern])[];
 }
 
+/** The names of a pattern's letters, each as often as it occurs. */
+export function lettersOf(pattern: Pattern): string[] {
+  if (pattern.kind === 'letter') return [pattern.name];
+  return pattern.kind === 'number' ? [] : pattern.terms.flatMap(lettersOf);
+}
+
 /** @throws PruneError `invalid-option` with the notation and what was expected where. */
 export function parseNotation(text: string): Notation {
+  const { operands, term, accept, fail, end } = parser(text);
+  const inputs = operands();
+  if (!accept('->')) fail("'->'");
+  const outputs = operands();
+  const equalities: [Pattern, Pattern][] = [];
+  while (accept(';')) {
+    const left = term() ?? fail('a term');
+    if (!accept('=')) fail("'='");
+    equalities.push([left, term() ?? fail('a term')]);
+  }
+  end();
+  return { inputs, outputs, equalities };
+}
+
+/** One operand of a notation. @throws PruneError as `parseNotation` */
+export function parseAxes(text: string): readonly (Pattern | Ellipsis)[] {
+  const { operand, end } = parser(text);
+  const axes = operand();
+  end();
+  return axes ?? [];
+}
+
+/** A sum of products, with or without its parentheses: `g`, `k r`, `e + e`. @throws PruneError as `parseNotation` */
+export function parseExtent(text: string): Pattern {
+  if (/^[A-Za-z]\w*$/.test(text)) return { kind: 'letter', name: text, blocked: false };
+  const { sum, end } = parser(text);
+  const pattern = sum();
+  end();
+  return pattern;
+}
+
+/** Readers of the parts of a notation, each going on where the last one stopped. */
+function parser(text: string) {
   const tokens = text.match(/#?…|#?[A-Za-z][A-Za-z0-9]*|\d+|->|[(),;+=_]|\S/g) ?? [];
   let at = 0;
   const fail = (expected: string): never => {
@@ -90,17 +129,10 @@ export function parseNotation(text: string): Notation {
     return out;
   };
 
-  const inputs = operands();
-  if (!accept('->')) fail("'->'");
-  const outputs = operands();
-  const equalities: [Pattern, Pattern][] = [];
-  while (accept(';')) {
-    const left = term() ?? fail('a term');
-    if (!accept('=')) fail("'='");
-    equalities.push([left, term() ?? fail('a term')]);
-  }
-  if (at < tokens.length) fail('the end');
-  return { inputs, outputs, equalities };
+  const end = (): void => {
+    if (at < tokens.length) fail('the end');
+  };
+  return { operands, operand, sum, term, accept, fail, end };
 }
 
 export function formatNotation({ inputs, outputs, equalities }: Notation): string {

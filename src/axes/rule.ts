@@ -31,6 +31,19 @@ export type AxisRule = string | Relation | ((op: OpContext) => string | Relation
 /** Rules by op type; other domains as `domain::Op`. */
 export type AxisRules = Readonly<Record<string, AxisRule>>;
 
+/** A relation of which every axis is blocked: it says nothing but what the op costs. */
+export function blocked(relation: Relation, why: string): Relation {
+  const notation = relation.notation.replace(/#?(…|[A-Za-z]\w*)/g, '#$1');
+  return { ...relation, notation, why };
+}
+
+/** The operands that a node has, `_` for one it leaves out. @throws NoRelation if it has more than are known. */
+export function presentInputs(op: OpContext, ...patterns: readonly string[]): string {
+  if (op.inputCount > patterns.length) throw new NoRelation(`input ${patterns.length} is not known`);
+  const present = patterns.slice(0, op.inputCount);
+  return present.map((pattern, input) => (op.has(input) ? pattern : '_')).join(', ');
+}
+
 /** Letters `a b c …` for the axes of a tensor of the given rank. */
 export function letters(rank: number, prefix = ''): string[] {
   return Array.from({ length: rank }, (_, i) =>
@@ -47,5 +60,12 @@ export function axisIndex(axis: number, rank: number): number {
 
 /** The same rule for each op of a list of words. */
 export function ruleFor(ops: string, rule: AxisRule): AxisRules {
-  return Object.fromEntries(ops.split(/\s+/).map((op) => [op, rule]));
+  return Object.fromEntries(words(ops).map((op) => [op, rule]));
 }
+
+/** The same rule for each of onnxruntime's own ops of a list of words. */
+export function microsoft(ops: string, rule: AxisRule): AxisRules {
+  return Object.fromEntries(words(ops).map((op) => [`com.microsoft::${op}`, rule]));
+}
+
+const words = (list: string): string[] => list.trim().split(/\s+/);

@@ -8,7 +8,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import { isFeedable } from '../runtime/tensors.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
-import { variedShapes } from '../shapes/vary.js';
+import { variedShapes } from '../shapes/variation.js';
 import { isOpenable, openIf, type OpenIf, type Opening } from '../canonical/branches.js';
 
 export interface OpenContext {

@@ -15,6 +15,7 @@ export const exitCodes: Readonly<Record<PruneErrorCode, number>> = {
   runtime: 7,
   write: 8,
   slow: 9,
+  diverged: 10,
   aborted: 130,
 };
 

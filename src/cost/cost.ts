@@ -1,11 +1,10 @@
-import { Factor, type Axis, type Blocker } from '../axes/axis.js';
-import type { ParameterUse, ValueFacts } from '../axes/couple.js';
+import type { Axis, Factor } from '../axes/axis.js';
+import type { ParameterUse } from '../axes/couple.js';
+import { multipliedInputs } from '../axes/products.js';
 import type { Grouping } from '../groups/group.js';
 import { bitsOf, isWeightType } from '../onnx/data-type.js';
-import type { Node } from '../onnx/model.js';
+import { has } from '../ops/index.js';
 import type { Monomial } from './polynomial.js';
-import { UnknownShape, type CostContext, type Price } from './rule.js';
-import { costRules } from './rules/index.js';
 import { ExtentTable, TermTable } from './terms.js';
 
 /** The number of indices of a factor, as `keptCount(plan)` gives it; asked only for factors of groups. */
@@ -49,8 +48,8 @@ export interface CostModel {
   readonly unpriced: readonly number[];
 }
 
-/** Compiles the costs of a model. `shapeOf` gives shapes for values that have no axes. */
-export function costModel(grouping: Grouping, shapeOf: ValueFacts['shapeOf']): CostModel {
+/** Compiles the costs of a model: what was stated of its nodes tells what they multiply. */
+export function costModel(grouping: Grouping): CostModel {
   const { analysis, groups } = grouping;
   const { nodes } = analysis.model.graph;
   // Which positions an axis has after a permutation depends on which channels go: atoms are variables of their own.
@@ -59,9 +58,8 @@ export function costModel(grouping: Grouping, shapeOf: ValueFacts['shapeOf']): C
   );
   const extents = new ExtentTable(analysis.system, new Map(factors.map((factor, i) => [factor, i] as const)));
 
-  const { prices, unpriced } = priceNodes(grouping, shapeOf);
   const counted = countedParameters(analysis.parameters);
-  const operands = operandsOf(grouping, prices, counted);
+  const operands = operandsOf(grouping, counted);
 
   const tables: Record<Measure, TermTable> = {
     macs: new TermTable(extents),
@@ -69,7 +67,9 @@ export function costModel(grouping: Grouping, shapeOf: ValueFacts['shapeOf']): C
     bytes: new TermTable(extents),
     weights: new TermTable(extents),
   };
-  for (const [node, price] of prices) for (const axes of price.terms) tables.macs.add(node, 1, axes);
+  analysis.relations.forEach((relation, node) => {
+    for (const axes of relation?.products ?? []) tables.macs.add(node, 1, axes);
+  });
   for (const use of counted) {
     tables.parameters.add(use.node, 1, use.axes);
     tables.bytes.add(use.node, bitsOf(use.source.tensor.dtype)! / 8, use.axes);
@@ -96,7 +96,7 @@ export function costModel(grouping: Grouping, shapeOf: ValueFacts['shapeOf']): C
     counted,
     operands,
     extentOf: (axis) => extents.polynomial(axis),
-    unpriced,
+    unpriced: unpricedNodes(grouping),
   };
 }
 
@@ -111,48 +111,15 @@ export function relativeTo(dense: CostModel, cost: CostModel): CostModel {
   };
 }
 
-function priceNodes(
-  { analysis }: Grouping,
-  shapeOf: ValueFacts['shapeOf'],
-): { prices: Map<number, Price>; unpriced: number[] } {
-  const uses = new Map<string, ParameterUse>();
-  for (const use of analysis.parameters) uses.set(`${use.node}:${use.input}`, use);
-  const axesOf = (value: string, use: ParameterUse | undefined): readonly Axis[] => {
-    if (!value) return [];
-    const axes = use?.axes ?? analysis.axes.get(value) ?? shapeOf(value)?.map(constantAxis);
-    if (!axes) throw new UnknownShape(value);
-    return axes;
-  };
-  const prices = new Map<number, Price>();
+/** Nodes with multiply-adds that their relation doesn't tell, or that depend on a size which is not known. */
+function unpricedNodes({ analysis }: Grouping): number[] {
   const unpriced: number[] = [];
   analysis.model.graph.nodes.forEach((node, index) => {
-    const rule = costRules.get(node.domain ? `${node.domain}::${node.opType}` : node.opType);
-    if (!rule) return;
-    const context: CostContext = {
-      node,
-      input: (input) => axesOf(node.inputs[input] ?? '', uses.get(`${index}:${input}`)),
-      output: (output = 0) => axesOf(outputName(node, output), undefined),
-    };
-    try {
-      const price = rule(context);
-      prices.set(index, price);
-      if (price.terms.flat().some(({ size }) => Number.isNaN(size))) unpriced.push(index);
-    } catch (error) {
-      if (!(error instanceof UnknownShape)) throw error;
+    const products = analysis.relations[index]?.products;
+    if (products ? products.flat().some(({ size }) => Number.isNaN(size)) : has(node, 'contracts'))
       unpriced.push(index);
-    }
   });
-  return { prices, unpriced };
-}
-
-function outputName(node: Node, output: number): string {
-  return node.outputs[output] ?? '';
-}
-
-const noAxes: Blocker = { node: '', op: '', axis: '', why: 'nothing relates it' };
-
-function constantAxis(dim: number | undefined): Axis {
-  return new Factor(-1, dim ?? NaN, noAxes);
+  return unpriced;
 }
 
 function countedParameters(parameters: readonly ParameterUse[]): ParameterUse[] {
@@ -167,13 +134,12 @@ function countedParameters(parameters: readonly ParameterUse[]): ParameterUse[] 
 }
 
 /** Weights that a priced node multiplies, directly or behind ops that only rearrange them. */
-function operandsOf(
-  { analysis }: Grouping,
-  prices: ReadonlyMap<number, Price>,
-  counted: readonly ParameterUse[],
-): Set<ParameterUse> {
-  const { parameters, roles } = analysis;
-  const isOperand = (node: number, input: number): boolean => !!prices.get(node)?.operands.includes(input);
+function operandsOf({ analysis }: Grouping, counted: readonly ParameterUse[]): Set<ParameterUse> {
+  const { parameters, roles, relations } = analysis;
+  const isOperand = (node: number, input: number): boolean => {
+    const relation = relations[node];
+    return relation !== undefined && multipliedInputs(relation).includes(input);
+  };
   const operands = new Set<ParameterUse>();
   const tied = new Set<string>();
   const add = (use: ParameterUse): void => {

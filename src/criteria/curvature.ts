@@ -1,5 +1,5 @@
 import { defineCriterion } from './criterion.js';
-import { withRoles } from './sensitivity.js';
+import { withRoles } from '../members/measured.js';
 
 /**
  * θ·Hg: channels whose removal would lower the norm of the gradient go first (the paper removes the highest −θ·Hg).

@@ -1,6 +1,6 @@
 import { defineCriterion } from './criterion.js';
 import { normalize } from './scheme.js';
-import { powerSums } from './weights.js';
+import { powerSums } from '../members/weights.js';
 
 /**
  * Var(X_c) · ‖W_c‖² on each weight that contracts the channel, standardised per layer: what a constant can't stand in

@@ -1,6 +1,7 @@
 import type { Floats } from '../onnx/values.js';
 import { defineCriterion } from './criterion.js';
-import { filtersOf, membersWith } from './weights.js';
+import { withRoles } from '../members/measured.js';
+import { filtersOf } from '../members/weights.js';
 
 /**
  * Sum of the Euclidean distances to all other filters: a filter near the geometric median of its layer can be
@@ -12,7 +13,7 @@ export const fpgm = defineCriterion({
   needs: ['weights'],
   score: ({ group, weights }) => {
     const producers = weights.filter(({ role }) => role === 'produce');
-    const read = producers.length > 0 ? producers : membersWith(weights, 'contract', 'batch');
+    const read = producers.length > 0 ? producers : withRoles(weights, 'contract', 'batch');
     return read.map((member) => {
       const { rows, width } = filtersOf(member, group.size);
       return distanceSums(rows, group.size, width);

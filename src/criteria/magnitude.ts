@@ -1,6 +1,7 @@
 import { defineCriterion, type Criterion } from './criterion.js';
-import type { Power } from './sums.js';
-import { membersWith, powerSums } from './weights.js';
+import { withRoles } from '../members/measured.js';
+import type { Power } from '../members/sums.js';
+import { powerSums } from '../members/weights.js';
 
 /**
  * Σ abs(w)^p over each channel's slice of a member.
@@ -15,7 +16,7 @@ function magnitude(name: string, p: Power): Criterion<'weights'> {
     needs: ['weights'],
     power: p,
     score: ({ group, weights }) =>
-      membersWith(weights, 'produce', 'contract', 'batch', 'scale').map((member) =>
+      withRoles(weights, 'produce', 'contract', 'batch', 'scale').map((member) =>
         powerSums(member, p, group.size),
       ),
   });

@@ -1,21 +1,7 @@
 import { defineCriterion, type CriterionResult } from './criterion.js';
 import { defaultMagnitude } from './magnitude.js';
 import { aggregate, normalize } from './scheme.js';
-import { usualDrift, type MemberDrift } from './sensitivity.js';
-
-/** A layer that contracts a group's channels, with what is known of its inputs. */
-export interface MemberHessian {
-  /** Weights [outputs, columns], in float64. */
-  readonly weights: Float64Array;
-  readonly outputs: number;
-  /**
-   * Inverse of the damped second moments of the layer's inputs about their means, divided by the sum of squares of
-   * its output about its mean: losses are then shares of the output's variance. [columns, columns]
-   */
-  readonly inverse: Float64Array;
-  /** Channel of the group that each column belongs to; −1 for none. */
-  readonly channels: Int32Array;
-}
+import { usualDrift, type MemberDrift, type MemberHessian } from '../members/measured.js';
 
 /** Multiplications of downdates (columns² × removed columns) up to which channels are picked one by one. */
 const greedyWork = 5e9;

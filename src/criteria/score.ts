@@ -1,16 +1,11 @@
 import { PruneError, throwIfAborted } from '../errors.js';
 import { removedScore, type Grouping, type PruningGroup } from '../groups/group.js';
 import type { Tensor } from '../onnx/tensor.js';
-import {
-  dataNeeds,
-  type Criterion,
-  type CriterionContext,
-  type CriterionResult,
-  type Measured,
-} from './criterion.js';
+import { dataNeeds, type Measured } from '../members/measured.js';
+import type { LeadingSums } from '../members/sums.js';
+import { WeightReader, type ReadySums } from '../members/weights.js';
+import type { Criterion, CriterionContext, CriterionResult } from './criterion.js';
 import { aggregate, normalize, type Aggregation, type Normalization } from './scheme.js';
-import type { LeadingSums } from './sums.js';
-import { WeightReader, type ReadySums } from './weights.js';
 
 /** Importance of each channel by group; a group that the criterion can't score is missing. */
 export type GroupScores = ReadonlyMap<PruningGroup, Float64Array>;

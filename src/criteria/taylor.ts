@@ -1,5 +1,5 @@
 import { defineCriterion } from './criterion.js';
-import { withRoles, type MemberSensitivity } from './sensitivity.js';
+import { withRoles, type MemberSensitivity } from '../members/measured.js';
 
 /** Both sides of the coupling and scales, as for magnitudes; biases and running statistics don't count. */
 const weighed = (members: readonly MemberSensitivity[]) =>

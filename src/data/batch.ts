@@ -35,6 +35,11 @@ export interface DataSource extends AsyncIterable<Batch> {
   readonly isNoise?: boolean;
   /** One line for reports: what, how many, how preprocessed. */
   readonly description: string;
+  /**
+   * Any of the `count` examples, by their positions in the order, as one batch; a model with a fixed batch size gets that
+   * size, its tail filled up. Undefined where examples only come one after the other.
+   */
+  readonly read?: (positions: Uint32Array) => Promise<Batch>;
 }
 
 /** A graph input as data must fit it: sizes, symbolic names, or undefined where the model says nothing. */

@@ -22,16 +22,17 @@ export function batchExamples(
   const order = drawOrder(examples.count, examples.labels, options);
   const { draw = 'first', seed = 0 } = options;
   const taken = order.length === examples.count ? `${order.length}` : `${order.length} of ${examples.count}`;
+  const read = (indices: Uint32Array): Promise<Batch> =>
+    readBatch(examples, inputs, fixed ? padded(indices, size) : indices, indices.length);
   const drawn = draw === 'first' ? `${taken} examples` : `${taken} examples (${draw}, seed ${seed})`;
   return {
     count: order.length,
     labelled: examples.labels !== undefined,
     description: `${examples.description}, ${drawn}`,
+    read: (positions) => read(positions.map((position) => order[position]!)),
     async *[Symbol.asyncIterator]() {
-      for (let start = 0; start < order.length; start += size) {
-        const indices = order.subarray(start, start + size);
-        yield await readBatch(examples, inputs, fixed ? padded(indices, size) : indices, indices.length);
-      }
+      for (let start = 0; start < order.length; start += size)
+        yield await read(order.subarray(start, start + size));
     },
   };
 }

@@ -40,7 +40,7 @@ function balanced(shuffled: Uint32Array, labels: Int32Array, limit: number): Uin
 }
 
 /** Fisher–Yates, in place. */
-function shuffle(order: Uint32Array, random: RandomGenerator): Uint32Array {
+export function shuffle(order: Uint32Array, random: RandomGenerator): Uint32Array {
   for (let last = order.length - 1; last > 0; last--) {
     const other = integerBelow(last + 1, random);
     [order[last], order[other]] = [order[other]!, order[last]!];

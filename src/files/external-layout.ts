@@ -1,6 +1,7 @@
 import { MemoryBytes, type ByteSource } from '../onnx/bytes.js';
 import type { ExternalEntries } from '../onnx/encode.js';
-import type { Model, StringEntry } from '../onnx/model.js';
+import type { StringEntry } from '../onnx/message.js';
+import type { Model } from '../onnx/model.js';
 import type { Tensor, TensorData } from '../onnx/tensor.js';
 import { allTensors } from '../onnx/walk.js';
 

@@ -35,6 +35,8 @@ export interface GradientRequest {
   readonly loss: Loss;
   /** Initializers, Constant outputs, graph inputs or any other float32 values. */
   readonly wrt: readonly string[];
+  /** Forward values that are outputs too, besides loss and gradients. Default: none. */
+  readonly watch?: readonly string[] | undefined;
 }
 
 /** A fed value of the loss. */
@@ -288,6 +290,7 @@ class Reverse {
   private assemble(loss: string, gradients: ReadonlyMap<string, string>): GradientGraphs {
     // A gradient may be a value of the forward graph itself, which can't be both input and output.
     const outputs = new Map([...gradients].map(([name, value]) => [name, this.emit.op('Identity', [value])]));
+    const { watch = [] } = this.request;
     const results = [loss, ...outputs.values()];
     const { nodes, free } = live(this.emit.nodes, results, this.emit.initializers);
     const used = new Set(nodes.flatMap((node) => node.inputs));
@@ -296,7 +299,7 @@ class Reverse {
     const feeds = fed.map(({ name }) => this.feedTypes.get(name)!);
     const stages = this.isOld
       ? this.twoStages(nodes, free, constants, feeds, results)
-      : [this.extended({ nodes, inputs: feeds, initializers: constants, outputs: results })];
+      : [this.extended({ nodes, inputs: feeds, initializers: constants, outputs: [...results, ...watch] })];
     return { stages, fed, loss, gradients: outputs };
   }
 
@@ -323,7 +326,8 @@ class Reverse {
       initializers: [...constants, ...literals],
       opset: backwardOpset,
     });
-    const outputs = kept.length > 0 ? kept : graph.outputs.slice(0, 1).map(({ name }) => name);
+    const wanted = [...new Set([...kept, ...(this.request.watch ?? [])])];
+    const outputs = wanted.length > 0 ? wanted : graph.outputs.slice(0, 1).map(({ name }) => name);
     return [this.extended({ nodes: [], inputs: [], initializers: [], outputs }), backward];
   }
 

@@ -173,24 +173,29 @@ function chosen(context: LossContext, { output: name }: LossSettings): LossOutpu
   );
 }
 
-function classAxis({ shape }: LossOutput, { axis = shape.length === 3 ? 2 : 1 }: LossSettings): number {
+/** Axis of the classes of an output: what settings say, else 1; of outputs of rank 3 the last. */
+export function classAxis(
+  { shape }: LossOutput,
+  { axis = shape.length === 3 ? 2 : 1 }: LossSettings,
+): number {
   return axisIndex(axis, shape.length);
 }
 
 /** Decisions per example. */
-function positionsOf({ shape }: LossOutput, axis: number): number {
+export function positionsOf({ shape }: LossOutput, axis: number): number {
   return product(shape.toSpliced(axis, 1)) / shape[0]!;
 }
 
 /** The weights of the examples, to be multiplied with a value; where it has no batch axis every element counts whole. */
-function weightsFor(context: LossContext, shape: readonly number[]): string {
+export function weightsFor(context: LossContext, shape: readonly number[]): string {
   const { emit: e, batch } = context;
   if (shape[0] !== batch) return e.scalar(1);
   const weights = context.feed('weights', 'float32', [batch]);
   return e.reshape(weights, [batch, ...shape.slice(1).map(() => 1)]);
 }
 
-function total(e: Emitter, value: string): string {
+/** The sum of all elements, of rank 0. */
+export function total(e: Emitter, value: string): string {
   return e.op('ReduceSum', [value], { keepdims: 0 });
 }
 

@@ -3,12 +3,14 @@ import { PruneError } from '../errors.js';
 import type { Batch, BatchTensor } from '../data/batch.js';
 import { encodeModel } from '../onnx/codec.js';
 import { opsetOf } from '../onnx/domain.js';
+import { tensorInfo } from '../onnx/graph-model.js';
 import type { Model } from '../onnx/model.js';
 import { parameterOf } from '../ops/parameters.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
-import type { Runtime } from '../runtime/runtime.js';
+import type { Provider, Runtime } from '../runtime/runtime.js';
 import { feedsOf } from '../runtime/tensors.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
+import { literalsOf } from '../shapes/literals.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
 import { buildGradients, type FedValue, type GradientGraphs } from './build.js';
 import type { Loss } from './losses.js';
@@ -18,6 +20,8 @@ export interface BatchGradients {
   /** Mean over the examples that count. */
   readonly loss: number;
   readonly gradients: ReadonlyMap<string, Float32Array>;
+  /** The watched values. */
+  readonly watched: ReadonlyMap<string, Float32Array>;
 }
 
 export interface GradientRunnerOptions {
@@ -26,20 +30,34 @@ export interface GradientRunnerOptions {
   readonly loss: Loss;
   /** Names of the values to differentiate by. */
   readonly wrt: readonly string[];
+  /**
+   * Whether constants of `wrt` are inputs of the sessions, given anew with each batch, as training has them. Else they
+   * are constants of the sessions, which run up to twice as fast but have to be made anew for other weights. Default false.
+   */
+  readonly fedWeights?: boolean | undefined;
+  /** Other float32 values of the graph to return with each batch. Default: none. */
+  readonly watch?: readonly string[] | undefined;
   readonly threads?: number | undefined;
+  /** Default `cpu`. */
+  readonly provider?: Provider | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Computes loss and gradients batch after batch. Graphs are built for each shape of the inputs that occurs. Weights are
  * constants of the sessions, since onnxruntime lays out, folds and fuses only constants: other values mean new sessions.
+ * Where `fedWeights` asks for it they are inputs.
  */
 export class GradientRunner {
   private readonly graphs = new Map<string, GradientGraphs>();
   private readonly sessions = new Map<string, readonly InferenceSession[]>();
   private replaced: ReadonlyMap<string, Tensor> = new Map();
 
-  constructor(private readonly options: GradientRunnerOptions) {}
+  private readonly dims: ReadonlyMap<string, readonly number[]>;
+
+  constructor(private readonly options: GradientRunnerOptions) {
+    this.dims = new Map([...literalsOf(options.model.graph)].map(([name, { dims }]) => [name, dims]));
+  }
 
   /** Constants of `wrt` to compute with from now on in place of the model's. */
   async replaceWeights(weights: ReadonlyMap<string, Tensor>): Promise<void> {
@@ -47,7 +65,10 @@ export class GradientRunner {
     this.replaced = weights;
   }
 
-  async run(batch: Batch): Promise<BatchGradients> {
+  /**
+   * @param weights with `fedWeights`: all constants of `wrt`, by name, of their own shapes; they aren't copied
+   */
+  async run(batch: Batch, weights?: ReadonlyMap<string, Float32Array>): Promise<BatchGradients> {
     const { runtime } = this.options;
     const key = Object.entries(batch.inputs).map(([name, { dims }]) => `${name}:${dims.join()}`).join(';'); // prettier-ignore
     let graphs = this.graphs.get(key);
@@ -56,13 +77,18 @@ export class GradientRunner {
     if (!sessions) this.sessions.set(key, (sessions = await this.load(graphs)));
     const values = feedsOf(runtime, batch.inputs);
     for (const fed of graphs.fed) values[fed.name] = fedTensor(runtime, fed, batch);
+    for (const [name, own] of weights ?? [])
+      values[name] = runtime.tensor('float32', own, this.dims.get(name)!);
     for (const session of sessions) {
       const feeds = Object.fromEntries(session.inputNames.map((name) => [name, values[name]!]));
       Object.assign(values, await session.run(feeds));
     }
-    const gradients = new Map<string, Float32Array>();
-    for (const [name, output] of graphs.gradients) gradients.set(name, values[output]!.data as Float32Array);
-    return { loss: (values[graphs.loss]!.data as Float32Array)[0]!, gradients };
+    const floats = (value: string): Float32Array => values[value]!.data as Float32Array;
+    return {
+      loss: floats(graphs.loss)[0]!,
+      gradients: new Map([...graphs.gradients].map(([name, output]) => [name, floats(output)])),
+      watched: new Map((this.options.watch ?? []).map((name) => [name, floats(name)])),
+    };
   }
 
   async release(): Promise<void> {
@@ -71,11 +97,13 @@ export class GradientRunner {
   }
 
   private async load({ stages }: GradientGraphs): Promise<InferenceSession[]> {
-    const { runtime, threads } = this.options;
-    const options = threads === undefined ? {} : { threads };
+    const { runtime, threads, provider, fedWeights, wrt } = this.options;
+    const options = { ...(threads !== undefined && { threads }), ...(provider && { provider }) };
     const sessions: InferenceSession[] = [];
-    for (const stage of stages)
-      sessions.push(await runtime.load(encodeModel(withWeights(stage, this.replaced)), options));
+    for (const stage of stages) {
+      const model = fedWeights ? withFedWeights(stage, wrt) : withWeights(stage, this.replaced);
+      sessions.push(await runtime.load(encodeModel(model), options));
+    }
     return sessions;
   }
 }
@@ -85,14 +113,27 @@ function withWeights(model: Model, replaced: ReadonlyMap<string, Tensor>): Model
   return { ...model, graph: { ...model.graph, initializers } };
 }
 
+/** Constants of these names as inputs. */
+function withFedWeights(model: Model, names: readonly string[]): Model {
+  const wanted = new Set(names);
+  const { initializers, inputs } = model.graph;
+  const fed = initializers.filter(({ name }) => wanted.has(name));
+  const graph = {
+    ...model.graph,
+    initializers: initializers.filter(({ name }) => !wanted.has(name)),
+    inputs: [...inputs, ...fed.map(({ name, dtype, dims }) => tensorInfo(name, dtype, dims))],
+  };
+  return { ...model, graph };
+}
+
 async function graphsFor(
-  { model, runtime, loss, wrt, signal }: GradientRunnerOptions,
+  { model, runtime, loss, wrt, watch, signal }: GradientRunnerOptions,
   batch: Batch,
 ): Promise<GradientGraphs> {
   const dims = Object.fromEntries(Object.entries(batch.inputs).map(([name, input]) => [name, input.dims]));
   const shapes = await inferShapes(model, runtime, { shapes: dims, signal });
   const constants = await shapeConstants(model, runtime, shapes);
-  return buildGradients({ model, shapes, constants, loss, wrt });
+  return buildGradients({ model, shapes, constants, loss, wrt, watch });
 }
 
 /** Elements of a value that may be a shape, bounds or indices. */

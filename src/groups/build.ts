@@ -1,6 +1,7 @@
 import type { Axis, Factor } from '../axes/axis.js';
-import { nodeLabel, type AxisCoupling, type RoleUse } from '../axes/couple.js';
+import { nodeLabel, type AxisCoupling } from '../axes/couple.js';
 import type { Role } from '../axes/relation.js';
+import type { RoleUse } from '../axes/roles.js';
 import type { AxisSystem } from '../axes/system.js';
 import type { Grouping, Member, PruningGroup } from './group.js';
 

@@ -4,7 +4,7 @@ import { subrange, type ByteSource } from './bytes.js';
 import type { DataType } from './data-type.js';
 import { bitsOf, dataTypeFromNumber } from './data-type.js';
 import type { ExternalReader } from './external.js';
-import type { StringEntry } from './model.js';
+import type { StringEntry } from './message.js';
 import { safeInteger } from './proto-integers.js';
 import type { Tensor, TensorData } from './tensor.js';
 import { AbsentData, ExternalData, RawData, StoredData, StringData, TypedData } from './tensor-data.js';

@@ -4,6 +4,7 @@ import type { ByteSource } from './bytes.js';
 import { dataTypeFromNumber } from './data-type.js';
 import { normalDomain } from './domain.js';
 import type { ExternalReader } from './external.js';
+import type { StringEntry, UnknownFields } from './message.js';
 import { decodeTensor } from './decode-tensor.js';
 import type {
   Attribute,
@@ -14,8 +15,6 @@ import type {
   Model,
   Node,
   OpsetImport,
-  StringEntry,
-  UnknownFields,
   ValueInfo,
   ValueType,
 } from './model.js';

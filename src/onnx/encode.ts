@@ -1,6 +1,7 @@
 import type onnxProto from 'onnx-proto';
 
 import { dataTypeToNumber } from './data-type.js';
+import type { StringEntry } from './message.js';
 import type {
   Attribute,
   Dimension,
@@ -9,7 +10,6 @@ import type {
   Model,
   Node,
   OpsetImport,
-  StringEntry,
   ValueInfo,
   ValueType,
 } from './model.js';

@@ -1,6 +1,6 @@
 import { PruneError } from '../errors.js';
 import type { FilePlace } from './bytes.js';
-import type { StringEntry } from './model.js';
+import type { StringEntry } from './message.js';
 
 /** A part of another file, as `external_data` names it. */
 export interface ExternalRange {

@@ -1,4 +1,5 @@
 import type { DataType } from './data-type.js';
+import type { Message, StringEntry, UnknownFields } from './message.js';
 import type { Tensor } from './tensor.js';
 
 /**
@@ -8,13 +9,6 @@ import type { Tensor } from './tensor.js';
  * transformation doesn't know about (doc strings, metadata, unknown fields) stays.
  * Values are named by strings as in ONNX; `''` is an absent optional input or output.
  */
-
-/** Raw protobuf fields of a newer ONNX than the codec knows, kept byte for byte. Opaque. */
-export type UnknownFields = Uint8Array;
-
-interface Message {
-  readonly unknown?: UnknownFields;
-}
 
 export interface Model extends Message {
   readonly irVersion: number;
@@ -37,11 +31,6 @@ export interface Model extends Message {
 export interface OpsetImport extends Message {
   readonly domain: string;
   readonly version: number;
-}
-
-export interface StringEntry extends Message {
-  readonly key: string;
-  readonly value: string;
 }
 
 export interface Graph extends Message {

@@ -4,7 +4,7 @@ import type { DataType } from './data-type.js';
 import { bitsOf } from './data-type.js';
 import type { ExternalRange, ExternalReader } from './external.js';
 import { externalRange } from './external.js';
-import type { StringEntry } from './model.js';
+import type { StringEntry } from './message.js';
 import type { TensorData } from './tensor.js';
 import { typedFields } from './unknown-fields.js';
 

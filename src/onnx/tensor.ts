@@ -1,6 +1,6 @@
 import type { ByteSource } from './bytes.js';
 import type { DataType } from './data-type.js';
-import type { StringEntry, UnknownFields } from './model.js';
+import type { StringEntry, UnknownFields } from './message.js';
 
 /**
  * A constant tensor (an initializer or a tensor attribute).

@@ -1,4 +1,4 @@
-import type { SumsMaker } from '../criteria/sums.js';
+import type { SumsMaker } from '../members/sums.js';
 import { modelOptions } from './analyze.js';
 import { commonOptions } from './common.js';
 import { data } from './data.js';

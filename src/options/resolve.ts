@@ -19,7 +19,7 @@ export interface ResolvedOptions
     Settled {}
 
 /** What the pipeline takes: the same with data that is open, and with what runs models. */
-export interface PruneSettings extends Omit<ResolvedOptions, 'data' | 'verifyData' | 'runtime'> {
+export interface PipelineOptions extends Omit<ResolvedOptions, 'data' | 'verifyData' | 'runtime'> {
   readonly runtime: Runtime;
   readonly data?: DataSource | undefined;
   readonly verifyData?: DataSource | undefined;
@@ -27,10 +27,10 @@ export interface PruneSettings extends Omit<ResolvedOptions, 'data' | 'verifyDat
 
 /** Options of `prune` for the engine alone, which opens no files. */
 export type EngineOptions = Omit<PruneOptions, 'data' | 'verifyData' | 'runtime'> &
-  Pick<PruneSettings, 'runtime' | 'data' | 'verifyData'>;
+  Pick<PipelineOptions, 'runtime' | 'data' | 'verifyData'>;
 
 /** @throws PruneError `invalid-option`, see `resolveOptions` */
-export function resolveSettings(given: EngineOptions): PruneSettings {
+export function resolvePipelineOptions(given: EngineOptions): PipelineOptions {
   const { runtime, data, verifyData } = given;
   return { ...resolveOptions(given), runtime, data, verifyData };
 }
@@ -104,6 +104,11 @@ function checkTarget({ ratio, budget, plan, depth, roundTo, data }: PruneOptions
     fail(
       `depth can't be chosen together with ${measured}; remove the branches first, then prune what was written`,
     );
+}
+
+/** Whether a selection has to be measured where it is to run. */
+export function needsMeasurement({ budget, roundTo }: Pick<PruneOptions, 'budget' | 'roundTo'>): boolean {
+  return budget?.latency !== undefined || roundTo === 'auto';
 }
 
 function reconstructionOf({ reconstruct, data }: PruneOptions): false | ReconstructOptions {

@@ -1,7 +1,6 @@
 import { analyze, type Analysis } from '../analysis/analyze.js';
 import { nodeLabel } from '../axes/couple.js';
 import { savingOf } from '../cost/saving.js';
-import { firstFeeds } from '../data/feeds.js';
 import type { DataSource } from '../data/batch.js';
 import { blocksOf, type Block } from '../depth/blocks.js';
 import { findBranches, type Branch, type FoundBranches } from '../depth/branches.js';
@@ -12,29 +11,13 @@ import type { LossSpec } from '../gradients/losses.js';
 import type { Model } from '../onnx/model.js';
 import type { AnalyzeOptions } from '../options/analyze.js';
 import { depthOptions, type DepthOptions } from '../options/depth.js';
-import type { VerifyLevel } from '../options/proof.js';
 import { plannedBranches, type PlannedBranch } from '../plan/file.js';
 import { nodeKeys } from '../plan/node-keys.js';
 import type { BranchOutcome, DepthReport } from './result.js';
-import { variedShapes } from '../shapes/vary.js';
+import { variedShapes } from '../shapes/variation.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { nameFilter } from '../select/names.js';
-import type { VerifyReport } from '../verify/report.js';
-import { verify } from '../verify/verify.js';
-
-/** A model that lost residual branches, and what it was made from. */
-export interface DepthPruning {
-  /** Of the dense model. */
-  readonly dense: Analysis;
-  /** Of the model without the branches: what loses channels afterwards. */
-  readonly analysis: Analysis;
-  readonly removed: readonly Branch[];
-  readonly report: DepthReport;
-  /** The branches as a plan file lists them. */
-  readonly planned: readonly PlannedBranch[];
-  /** Labels of the nodes that are gone. */
-  readonly removedNodes: readonly string[];
-}
+import type { Draft, StageOutcome } from './stage.js';
 
 export interface DepthPruneOptions extends AnalyzeOptions, DepthOptions {
   readonly runtime: Runtime;
@@ -47,28 +30,35 @@ export interface DepthPruneOptions extends AnalyzeOptions, DepthOptions {
 }
 
 /**
- * Removes residual branches as the options or a plan ask for; undefined if they ask for none.
+ * Removes residual branches as the options or a plan ask for. What is left must compute what the dense model does with
+ * those branches multiplied by zero.
  * @throws PruneError `invalid-option`, `nothing-to-prune`, and what analysing throws.
  */
 export async function pruneDepth(
-  dense: Analysis,
+  { analysis: dense }: Draft,
   options: DepthPruneOptions,
-): Promise<DepthPruning | undefined> {
+): Promise<StageOutcome | undefined> {
   const planned = plannedBranches(options.plan);
   if (planned.length === 0 && options.depth === undefined) return undefined;
   const found = await findAll(dense, options.signal);
-  const removed = planned.length > 0 ? branchesOf(planned, found, dense) : undefined;
-  const choice = removed ? undefined : await choose(dense, found, options);
-  const gone = removed ?? choice!.blocks.filter((entry) => entry.removed).flatMap(({ block }) => block);
-  const shortened = removeBranches(dense.model, gone);
+  const listed = planned.length > 0 ? branchesOf(planned, found, dense) : undefined;
+  const choice = listed ? undefined : await choose(dense, found, options);
+  const removed = listed ?? choice!.blocks.filter((entry) => entry.removed).flatMap(({ block }) => block);
+  const shortened = removeBranches(dense.model, removed);
+  const analysis = await analyze(dense.canonical.restore(shortened.model), options);
   const places = placesOf(dense);
   return {
-    dense,
-    analysis: await analyze(dense.canonical.restore(shortened.model), options),
-    removed: gone,
-    report: reportOf(dense, found, new Set(gone), choice, options),
-    planned: gone.map((branch) => ({ ...places(branch), input: branch.input })),
-    removedNodes: shortened.removed.map(({ name, outputs }) => name || outputs[0]!),
+    draft: { analysis, model: analysis.canonical.restore(analysis.model) },
+    claim: {
+      reference: gateBranches(dense.model, removed, (value) => dense.shapes.dtypeOf(value)),
+      masks: new Map(),
+      needs: 'behind the removed branches',
+    },
+    report: { depth: reportOf(dense, found, new Set(removed), choice, options) },
+    planFile: {
+      branches: removed.map((branch) => ({ ...places(branch), input: branch.input })),
+      removedNodes: shortened.removed.map(({ name, outputs }) => name || outputs[0]!),
+    },
   };
 }
 
@@ -183,35 +173,4 @@ function reportOf(
     }),
     refused,
   };
-}
-
-/**
- * Proves that a model computes what the dense one does with the removed branches multiplied by zero.
- * @param shortened the model without them, in the form of a file, and nothing else changed
- */
-export async function proveDepth(
-  { dense, analysis, removed }: DepthPruning,
-  shortened: Model,
-  options: {
-    readonly level: Exclude<VerifyLevel, 'none'>;
-    readonly seed: number;
-    readonly data?: DataSource | undefined;
-    readonly signal?: AbortSignal | undefined;
-    readonly onProgress?: ((done: number, total: number, detail: string) => void) | undefined;
-  },
-): Promise<VerifyReport> {
-  const { model, axes, shapes, runtime, canonical } = dense;
-  const { level, seed, data, signal, onProgress } = options;
-  const report = await verify({
-    analysis: axes,
-    masks: new Map(),
-    dense: gateBranches(model, removed, (value) => shapes.dtypeOf(value)),
-    pruned: analysis.canonical.canonicalize(shortened),
-    folded: canonical.hasBodies ? { pruned: shortened, fold: canonical.restore } : undefined,
-    feeds: data && (await firstFeeds(data)),
-    ...{ shapes, runtime, level, seed, signal, onProgress },
-  });
-  if (!report.passed || level === 'shapes' || report.compared > 0) return report;
-  const message = 'no float value behind the removed branches could be compared; there is no proof';
-  return { ...report, passed: false, failure: { kind: 'value', value: '', node: '', op: '', message } };
 }

@@ -1,8 +1,14 @@
 import type { Analysis } from '../analysis/analyze.js';
-import { dataNeeds, type Criterion, type DataNeed, type Measured } from '../criteria/criterion.js';
+import type { Criterion } from '../criteria/criterion.js';
 import { scoreGroups, type GroupScores, type ScoreOptions } from '../criteria/score.js';
-import { usualDrift, type MemberDrift } from '../criteria/sensitivity.js';
-import type { LeadingSums, SumsMaker } from '../criteria/sums.js';
+import {
+  dataNeeds,
+  usualDrift,
+  type DataNeed,
+  type Measured,
+  type MemberDrift,
+} from '../members/measured.js';
+import type { LeadingSums, SumsMaker } from '../members/sums.js';
 import type { DataSource } from '../data/batch.js';
 import { PruneError } from '../errors.js';
 import { resolveLoss, type LossSpec } from '../gradients/losses.js';

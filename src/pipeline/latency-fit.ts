@@ -5,7 +5,7 @@ import { calibrate } from '../latency/calibrate.js';
 import { latencyModel, type LatencyModel, type LatencyOptions } from '../latency/latency.js';
 import { operationsOf } from '../latency/operation.js';
 import type { Patience, Trial } from '../latency/trial.js';
-import type { PruneSettings } from '../options/resolve.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import { keptCount, type Plan } from '../plan/plan.js';
 import { select } from '../select/select.js';
 
@@ -34,7 +34,7 @@ interface Anchor {
  */
 export async function fitLatencyModel(
   { grouping, cost, shapes }: Analysis,
-  options: PruneSettings,
+  options: PipelineOptions,
   measure: LatencyOptions,
   trial: (plan: Plan, patience: Patience) => Promise<Trial>,
 ): Promise<{ readonly model: LatencyModel; readonly roundTo: number }> {

@@ -1,26 +1,15 @@
 import type { Analysis } from '../analysis/analyze.js';
-import { fitLatencyModel } from './latency-fit.js';
 import { PruneError } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';
 import type { LatencyModel, LatencyOptions } from '../latency/latency.js';
 import { tryOut, type Patience } from '../latency/trial.js';
-import type { Model } from '../onnx/model.js';
-import type { PruneSettings } from '../options/resolve.js';
 import { keptCount, type Plan } from '../plan/plan.js';
-import type { LatencyOutcome } from './result.js';
 import { limitsOf, meets, type Priced } from '../select/budget.js';
-
-/** What a plan is made and tried with. */
-interface Steps<Choice extends { readonly plan: Plan }> {
-  readonly choose: (analysis: Analysis, options: PruneSettings) => Promise<Choice>;
-  readonly build: (plan: Plan) => Promise<Model>;
-  readonly withPlan: (choice: Choice, plan: Plan, undone: readonly PruningGroup[]) => Choice;
-}
-
-/** Whether a selection has to be measured where it is to run. */
-export function needsMeasurement({ budget, roundTo }: Pick<PruneSettings, 'budget' | 'roundTo'>): boolean {
-  return budget?.latency !== undefined || roundTo === 'auto';
-}
+import { withWhole, type ChannelChooser, type Choice } from './choose.js';
+import { fitLatencyModel } from './latency-fit.js';
+import type { PipelineOptions } from '../options/resolve.js';
+import type { LatencyOutcome } from './result.js';
+import { rewritten } from './rewrite.js';
 
 /** Plans that are built and timed. */
 const attempts = 4;
@@ -37,10 +26,10 @@ const trialPatience: Patience = { minSeconds: 3, maxSeconds: 15 };
  * latency is tightened or relaxed by what was measured; without one, cuts are undone until the model is faster than before.
  * @throws PruneError `budget`, `nothing-to-prune` if no cut pays, and what selecting throws.
  */
-export async function searchByLatency<Choice extends { readonly plan: Plan }>(
+export async function searchByLatency(
   analysis: Analysis,
-  options: PruneSettings,
-  steps: Steps<Choice>,
+  chooser: ChannelChooser,
+  options: PipelineOptions,
 ): Promise<{ choice: Choice; latency: LatencyOutcome }> {
   const { cost, runtime } = analysis;
   const { provider, threads, latencyCache, signal, budget, onProgress } = options;
@@ -49,9 +38,9 @@ export async function searchByLatency<Choice extends { readonly plan: Plan }>(
     ...(options.shapes && { shapes: options.shapes }),
     onProgress: (done, total) => onProgress?.({ phase: 'measure', done, total }),
   };
-  const folded = analysis.canonical.restore(analysis.model);
+  const dense = analysis.canonical.restore(analysis.model);
   const trial = async (plan: Plan, patience: Patience) =>
-    tryOut(folded, await steps.build(plan), patience, measure);
+    tryOut(dense, (await rewritten(analysis, plan, options)).model, patience, measure);
   const { model, roundTo } = await fitLatencyModel(analysis, options, measure, trial);
   const priced: Priced = { ...cost, latency: (count) => model.predict(count) };
   const limit =
@@ -66,18 +55,15 @@ export async function searchByLatency<Choice extends { readonly plan: Plan }>(
   let target = limit;
   let keepWhole: readonly PruningGroup[] = [];
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const chosen = await steps.choose(
-      { ...analysis, cost: priced },
-      {
-        ...options,
-        roundTo,
-        ...(budget && { budget: target === undefined ? budget : { ...budget, latency: `${target}ms` } }),
-      },
-    );
+    const chosen = await chooser.choose(priced, {
+      ...options,
+      roundTo,
+      ...(budget && { budget: target === undefined ? budget : { ...budget, latency: `${target}ms` } }),
+    });
     const restored = restore(chosen.plan, keepWhole);
     const { plan, undone } = undoIdle(restored, model, priced, budget);
     if (plan.kept.size === 0) break;
-    const choice = steps.withPlan(chosen, plan, [...keepWhole, ...undone]);
+    const choice = withWhole(chosen, plan, cost, [...keepWhole, ...undone]);
     onProgress?.({ phase: 'measure', done: attempt, total: attempts, detail: 'end to end' });
     const measured = await trial(plan, trialPatience);
     const predicted = model.predict(keptCount(plan));
@@ -143,7 +129,7 @@ function undoIdle(
   plan: Plan,
   model: LatencyModel,
   cost: Priced,
-  budget: PruneSettings['budget'],
+  budget: PipelineOptions['budget'],
 ): { plan: Plan; undone: PruningGroup[] } {
   const { latency: _, ...others } = budget ?? {};
   const limits = limitsOf(others, cost);

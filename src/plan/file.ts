@@ -179,6 +179,13 @@ export function plannedBases(json: unknown): readonly string[] {
   return isList ? bases : fail('bases', show(bases), 'give a list of group ids');
 }
 
+/** Whether a plan file says that the kept weights were changed too, by reconstruction or training. */
+export function hasChangedWeights(json: unknown): boolean {
+  return (
+    typeof json === 'object' && json !== null && 'weightsChanged' in json && json.weightsChanged === true
+  );
+}
+
 function indices(value: unknown, key: string, size: number): Int32Array {
   if (!Array.isArray(value) || value.length === 0) fail(key, show(value), 'list at least one index');
   const list = value as unknown[];

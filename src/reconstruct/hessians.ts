@@ -1,7 +1,7 @@
 import type { AxisCoupling } from '../axes/couple.js';
 import type { Factor } from '../axes/axis.js';
 import { coordinates } from '../axes/project.js';
-import { occurrencesOf } from '../criteria/positions.js';
+import { occurrencesOf } from '../axes/positions.js';
 import type { DataSource } from '../data/batch.js';
 import { throwIfAborted } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';

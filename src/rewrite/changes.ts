@@ -1,4 +1,5 @@
-import type { AxisCoupling } from '../axes/couple.js';
+import { nodeLabel, type AxisCoupling } from '../axes/couple.js';
+import { PruneError } from '../errors.js';
 import { intsAttribute } from '../onnx/attributes.js';
 import { opsetOf } from '../onnx/domain.js';
 import { parameterOf } from '../ops/parameters.js';
@@ -6,6 +7,7 @@ import { integersOf } from '../onnx/values.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { atSize, type AxisChange, type Projection, type ShapeOf } from './projection.js';
 import type { NodeChange, RewriteContext, RewriteRule } from './rule.js';
+import { extentOf, statedChange } from './stated.js';
 
 /** The dense model at one size of its symbolic dims. */
 export interface Variant {
@@ -33,6 +35,13 @@ export class NodeChanges {
     );
   }
 
+  /** What follows from a node's relation; undefined if nothing was stated of it. */
+  stated(index: number): NodeChange | undefined {
+    const { model, relations } = this.analysis;
+    const relation = relations[index];
+    return relation && statedChange(model.graph.nodes[index]!, relation, this.projection);
+  }
+
   of(index: number, rule: RewriteRule, { shapeOf, constantOf }: Variant): NodeChange {
     const { model, axes } = this.analysis;
     const node = model.graph.nodes[index]!;
@@ -48,6 +57,7 @@ export class NodeChanges {
       has: (input) => !!node.inputs[input],
       input: (input) => changes(this.inputAxes(index, input), node.inputs[input] ?? ''),
       output: (output = 0) => changes(axes.get(node.outputs[output] ?? ''), node.outputs[output] ?? ''),
+      extent: (letters) => this.extent(index, letters),
       integers: (name) => {
         const found = parameterOf(node, opset, name);
         if (found.source === 'absent') return undefined;
@@ -57,6 +67,17 @@ export class NodeChanges {
       },
     };
     return rule.change(context);
+  }
+
+  private extent(index: number, letters: string): number {
+    const relation = this.analysis.relations[index];
+    const size = relation && extentOf(letters, relation, this.projection).after;
+    if (size !== undefined && !Number.isNaN(size)) return size;
+    const node = this.analysis.model.graph.nodes[index]!;
+    throw new PruneError(
+      'unsupported',
+      `the axis rule of '${nodeLabel(node, index)}' (${node.opType}) doesn't tell the size of '${letters}'; name it in the rule`,
+    );
   }
 
   private inputAxes(index: number, input: number) {

@@ -3,27 +3,30 @@ import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, floatTensor, integersOf, integerTensor, type FloatType } from '../onnx/values.js';
+import { isEntryReached, isReached, type Reach } from '../shapes/reach.js';
 import { makeNode, type ModelEdit } from './edit.js';
 
-/** A computed value as it is and as it should be, at each tried size of the symbolic dims. */
+/** A computed value as it is and as it should be. */
 export interface Comparison {
   readonly value: string;
-  /** Of the dense model. */
-  readonly dense: readonly Tensor[];
-  readonly wanted: readonly (readonly number[])[];
-  /** What the pruned model would compute; undefined where it can't. */
-  readonly computed: readonly (Tensor | undefined)[];
+  /** Which of its entries the symbolic dims may reach. */
+  readonly reach: Reach;
+  /** At each tried size of the symbolic dims. */
+  readonly at: readonly {
+    /** Of the dense model. */
+    readonly dense: Tensor;
+    readonly wanted: readonly number[];
+    /** What the pruned model would compute; undefined where it can't. */
+    readonly computed: Tensor | undefined;
+  }[];
 }
 
 export function numbersOf(tensor: Tensor): readonly number[] {
   return isFloat(tensor.dtype) ? [...floatsOf(tensor)] : integersOf(tensor);
 }
 
-export function isRight({ wanted, computed }: Comparison): boolean {
-  return wanted.every((want, k) => {
-    const got = computed[k];
-    return got !== undefined && equal(numbersOf(got), want);
-  });
+export function isRight({ at }: Comparison): boolean {
+  return at.every(({ wanted, computed }) => computed !== undefined && equal(numbersOf(computed), wanted));
 }
 
 /** The Concat that assembles a computed value, with the number of entries of each of its inputs. */
@@ -42,30 +45,30 @@ export interface Correction {
 }
 
 /**
- * Makes the value that is wanted: a constant if it doesn't depend on the symbolic dims, else the computed one with
- * its wrong entries put right: constants among the parts it is concatenated from, or where that can't be a
- * multiplication, a division and an addition.
- * @throws PruneError `unsupported` if no such correction fits all sizes.
+ * Makes the value that is wanted. Entries that no symbolic dim reaches become constants: those of the whole value, or
+ * of parts that it is concatenated from. What a symbolic dim may reach stays computed, and where it is wrong it is
+ * multiplied, added to and divided so that it is right at all tried sizes.
+ * @throws PruneError `unsupported` if no such correction fits them.
  */
 export function correct(
-  { value, dense, wanted, computed }: Comparison,
+  { value, reach, at }: Comparison,
   assembly: Assembly | undefined,
   edit: ModelEdit,
 ): Correction {
-  const [first] = dense as [Tensor];
-  const [want] = wanted as [readonly number[]];
-  const sameShape = dense.every(({ dims }) => equal(dims, first.dims));
-  if (sameShape && wanted.every((other) => equal(other, want))) {
+  const [{ dense: first, wanted: want }] = at as [Comparison['at'][number]];
+  const sameShape = at.every(({ dense }) => equal(dense.dims, first.dims));
+  if (!isReached(reach) && sameShape && at.every(({ wanted }) => equal(wanted, want))) {
     const name = edit.names.take(value);
     edit.addTensor({ ...tensorLike(first, want), name });
     return { name, nodes: [] };
   }
-  const got = computed.map((tensor) => tensor && numbersOf(tensor));
+  const got = at.map(({ computed }) => computed && numbersOf(computed));
   if (!sameShape || !got.every((numbers) => numbers?.length === want.length) || first.dtype === 'bool')
     throw uncorrectable(value);
   const entries = want.map((_, i) => {
-    const pairs = wanted.map((numbers, k) => [numbers[i]!, got[k]![i]!] as const);
-    return entryCorrection(pairs) ?? fail(uncorrectable(value));
+    const pairs = at.map(({ wanted }, k) => [wanted[i]!, got[k]![i]!] as const);
+    const correction = isEntryReached(reach, i) ? followed(pairs) : constant(pairs);
+    return correction ?? fail(uncorrectable(value));
   });
   return (
     (assembly && reassemble(value, entries, assembly, first, edit)) ?? adjust(value, entries, first, edit)
@@ -118,27 +121,52 @@ function adjust(
     name = output;
   };
   apply('Mul', entries.map(({ multiplier }) => multiplier), 1); // prettier-ignore
-  apply('Div', entries.map(({ divisor }) => divisor), 1); // prettier-ignore
   apply('Add', entries.map(({ addend }) => addend), 0); // prettier-ignore
+  apply('Div', entries.map(({ divisor }) => divisor), 1); // prettier-ignore
   return { name, nodes };
 }
 
+/** `(multiplier * x + addend) / divisor`, without a remainder. */
 interface EntryCorrection {
   readonly multiplier: number;
-  readonly divisor: number;
   readonly addend: number;
+  readonly divisor: number;
 }
+
+const neutral: EntryCorrection = { multiplier: 1, addend: 0, divisor: 1 };
 
 const isNeutral = ({ multiplier, divisor, addend }: EntryCorrection): boolean =>
   multiplier === 1 && divisor === 1 && addend === 0;
 
-/** How to get from the computed entry to the wanted one at all sizes: leave it, fix it, or scale it. */
-function entryCorrection(entries: readonly (readonly [number, number])[]): EntryCorrection | undefined {
-  const [want, got] = entries[0]!;
-  if (entries.every(([w, g]) => w === g)) return { multiplier: 1, divisor: 1, addend: 0 };
-  if (entries.every(([w]) => w === want)) return { multiplier: 0, divisor: 1, addend: want };
-  if (got === 0 || !entries.every(([w, g]) => w * got === g * want)) return undefined;
-  return { multiplier: want, divisor: got, addend: 0 };
+/** What is wanted of an entry, and what is computed, at each size. */
+type Pairs = readonly (readonly [wanted: number, computed: number])[];
+
+const isAlready = (pairs: Pairs): boolean => pairs.every(([want, got]) => want === got);
+
+/** Of an entry that is the same at every size. */
+function constant(pairs: Pairs): EntryCorrection | undefined {
+  if (isAlready(pairs)) return neutral;
+  const [[want]] = pairs as [Pairs[number]];
+  return pairs.every(([other]) => other === want) ? { multiplier: 0, addend: want, divisor: 1 } : undefined;
+}
+
+/**
+ * Of an entry that follows the symbolic dims, as a line through all pairs, through zero where that fits. One that
+ * moved at no tried size is taken to be in proportion, so that it goes on following them.
+ */
+function followed(pairs: Pairs): EntryCorrection | undefined {
+  if (isAlready(pairs)) return neutral;
+  const [[want, got]] = pairs as [Pairs[number]];
+  if (want !== 0 && got !== 0 && pairs.every(([w, g]) => w * got === g * want))
+    return { multiplier: want, addend: 0, divisor: got };
+  const other = pairs.find(([, g]) => g !== got);
+  if (!other) return undefined;
+  const [rise, run] = [other[0] - want, other[1] - got];
+  const addend = want * run - rise * got;
+  if (rise === 0 || !pairs.every(([w, g]) => w * run === rise * g + addend)) return undefined;
+  return run > 0
+    ? { multiplier: rise, addend, divisor: run }
+    : { multiplier: -rise, addend: 0 - addend, divisor: -run };
 }
 
 function tensorLike(tensor: Tensor, numbers: readonly number[]): Tensor {
@@ -153,7 +181,7 @@ function equal(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((x, i) => Object.is(x, b[i]) || x === b[i]);
 }
 
-function uncorrectable(value: string): PruneError {
+export function uncorrectable(value: string): PruneError {
   return new PruneError(
     'unsupported',
     `the size computed as '${value}' can't follow the pruned channels; simplify the model with a fixed batch size or --ignore the nodes that use it`,

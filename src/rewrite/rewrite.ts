@@ -3,6 +3,7 @@ import { findConstants } from '../ops/constants.js';
 import type { KeptMasks } from '../axes/project.js';
 import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
+import type { Variation } from '../shapes/variation.js';
 import { ModelEdit } from './edit.js';
 import { replaceParameters, sliceOf, type TensorSlice } from './parameters.js';
 import { rewritePermutations } from './permutations.js';
@@ -18,11 +19,8 @@ export interface RewriteInput {
   readonly model?: Model;
   /** Dense static shapes, those the analysis was made with. */
   readonly shapeOf: ShapeOf;
-  /**
-   * Dense static shapes at another size of the symbolic dims, asked for only if the graph computes sizes.
-   * Undefined if there are no symbolic dims.
-   */
-  readonly variedShapeOf?: (() => Promise<ShapeOf | undefined>) | undefined;
+  /** Dense static shapes at other sizes of the symbolic dims, asked for only if the graph computes sizes. */
+  readonly variation?: (() => Promise<Variation | undefined>) | undefined;
   readonly runtime: Runtime;
 }
 
@@ -50,10 +48,10 @@ export async function rewriteModel(input: RewriteInput): Promise<RewriteResult> 
 
   const tensors = sliceParameters(analysis, projection);
   const permuted = rewritePermutations(analysis, projection, edit);
-  const { literals, computed, variants } = await planSizes(input, model, projection, edit, permuted);
+  const sizes = await planSizes(input, model, projection, edit, permuted);
   const slices = tensors.map(({ node, input, axes }) => sliceOf(node, input, axes));
-  replaceParameters(model, edit, [...slices, ...literals]);
-  await correctComputedSizes(input, projection, edit, computed, variants);
+  replaceParameters(model, edit, [...slices, ...sizes.literals]);
+  await correctComputedSizes(input, projection, edit, sizes);
 
   const edited = edit.apply();
   // Constants, also under the names that Identity gives them, were sliced use by use.

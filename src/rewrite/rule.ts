@@ -10,6 +10,8 @@ export interface RewriteContext {
   /** The axes of an input, or of the first output. */
   input(input: number): readonly AxisChange[];
   output(output?: number): readonly AxisChange[];
+  /** The size in the pruned model of an expression of the relation's letters. */
+  extent(letters: string): number;
   /**
    * Integers of a parameter in the dense model, whether the opset has it as an attribute or as an input.
    * Undefined if absent or computed from data.
@@ -38,7 +40,7 @@ export interface RewriteRule {
   change(op: RewriteContext): NodeChange;
 }
 
-/** Rules by op type; other domains as `domain::Op`. Ops that are not listed hold no sizes outside their weights. */
+/** Rules by op type; other domains as `domain::Op`. Ops that are not listed hold no sizes but those that their relation tells. */
 export type RewriteRules = Readonly<Record<string, RewriteRule>>;
 
 /** Number of kept positions in [0, end). */
@@ -47,16 +49,6 @@ export function keptBefore({ mask }: AxisChange, end: number): number {
   let count = 0;
   for (let i = 0; i < end; i++) count += mask[i]!;
   return count;
-}
-
-/** Of an axis that nests `outer` blocks: how many blocks keep something. */
-export function keptBlocks({ before, mask }: AxisChange, outer: number): number {
-  if (!mask) return outer;
-  const inner = before / outer;
-  let blocks = 0;
-  for (let block = 0; block < outer; block++)
-    if (mask.subarray(block * inner, (block + 1) * inner).includes(1)) blocks++;
-  return blocks;
 }
 
 /** A possibly negative axis as an index. */

@@ -10,27 +10,27 @@ import { evaluateConstants } from '../shapes/evaluate.js';
 import { NodeChanges, type Variant } from './changes.js';
 import type { ModelEdit } from './edit.js';
 import type { Replacement } from './parameters.js';
-import { correct, isRight, numbersOf, type Assembly, type Comparison } from './patch.js';
-import { predictShapes, type Projection, type ShapeOf } from './projection.js';
+import { correct, isRight, numbersOf, uncorrectable, type Assembly, type Comparison } from './patch.js';
+import { predictShapes, type Projection } from './projection.js';
 import { findShapeRegion } from './region.js';
 import type { RewriteInput } from './rewrite.js';
 import type { NodeChange, RewriteRule } from './rule.js';
 import { rewriteRules } from './rules/index.js';
+import { denseSizes, otherShapes, type DenseSizes } from './variants.js';
 
 /** An operand that the graph computes, with the value it has to have, at each size of the symbolic dims. */
 export interface ComputedOperand {
   readonly node: number;
   readonly input: number;
   readonly value: string;
-  readonly wanted: readonly (readonly number[])[];
+  /** Undefined at sizes where nothing is known of it. */
+  readonly wanted: readonly (readonly number[] | undefined)[];
 }
 
-export interface SizePlan {
+export interface SizePlan extends DenseSizes {
   /** Shape operands that stand in the file. */
   readonly literals: readonly Replacement[];
   readonly computed: readonly ComputedOperand[];
-  /** The dense model at one or two sizes of its symbolic dims. */
-  readonly variants: readonly Variant[];
 }
 
 /**
@@ -53,6 +53,8 @@ export async function planSizes(
   nodes.forEach((node, index) => {
     if (gone.has(index)) return;
     const rule = rewriteRules.get(node.domain ? `${node.domain}::${node.opType}` : node.opType);
+    const stated = changes.stated(index);
+    if (stated) setAttributes(edit, index, stated);
     if (rule && changes.isTouched(index)) ruled.set(index, rule);
   });
   const operands = new Map<number, ReadonlyMap<string, number>>();
@@ -64,9 +66,10 @@ export async function planSizes(
   }
   const boundary = boundaryUses(input, model, sources, projection).filter(({ node }) => !gone.has(node));
   for (const { value } of boundary) names.add(value);
-  const variants = await denseVariants(input, model, sources, names);
+  const { variants, reach } = await denseSizes(input, model, sources, names);
 
   const literals: Replacement[] = [];
+  const following: [index: number, name: string, values: readonly number[]][] = [];
   const computed: ComputedOperand[] = [];
   const decided = new Set<string>();
   for (const [index, rule] of ruled) {
@@ -78,9 +81,11 @@ export async function planSizes(
     for (const [name, values] of Object.entries(change.ints ?? {})) {
       if (!values) continue;
       const k = own.get(name);
-      if (k === undefined) literals.push(...setList(model, edit, index, name, values, sources));
-      else {
-        const wanted = [values, ...others.map(({ ints }) => ints?.[name] ?? values)];
+      if (k === undefined) {
+        if (follows(nodes[index]!, name, values, model, sources)) following.push([index, name, values]);
+        literals.push(...setList(model, edit, index, name, values, sources));
+      } else {
+        const wanted = [values, ...others.map(({ ints }) => ints?.[name])];
         computed.push({ node: index, input: k, value: nodes[index]!.inputs[k]!, wanted });
         decided.add(`${index}:${k}`);
       }
@@ -88,11 +93,20 @@ export async function planSizes(
   }
   for (const use of boundary) {
     if (decided.has(`${use.node}:${use.input}`)) continue;
-    const dense = variants.map(({ constantOf }) => constantOf(use.value));
-    if (dense.every((tensor) => tensor !== undefined))
-      computed.push({ ...use, wanted: dense.map(numbersOf) });
+    const wanted = variants.map(({ constantOf }) => {
+      const tensor = constantOf(use.value);
+      return tensor && numbersOf(tensor);
+    });
+    if (wanted[0]) computed.push({ ...use, wanted });
   }
-  return { literals, computed, variants };
+  if (following.length > 0)
+    for (const shapeOf of await otherShapes(await input.variation?.()))
+      for (const [index, name, values] of following) {
+        const variant = { shapeOf, constantOf: variants[0]!.constantOf };
+        const other = changes.of(index, ruled.get(index)!, variant).ints?.[name];
+        if (other?.some((x, i) => x !== values[i])) throw uncorrectable(nodes[index]!.outputs[0]!);
+      }
+  return { literals, computed, variants, reach };
 }
 
 /** Compares what the pruned graph computes with what is wanted, and puts wrong values right before their first use. */
@@ -100,30 +114,29 @@ export async function correctComputedSizes(
   { analysis, runtime }: RewriteInput,
   projection: Projection,
   edit: ModelEdit,
-  operands: readonly ComputedOperand[],
-  variants: readonly Variant[],
+  { computed: operands, variants, reach }: SizePlan,
 ): Promise<void> {
   if (operands.length === 0) return;
   const pruned = edit.apply().model;
   const values = operands.map(({ value }) => value);
-  const computed = [];
+  const computed: ReadonlyMap<string, Tensor>[] = [];
   for (const { shapeOf } of variants)
     computed.push(
       await evaluateConstants(pruned, runtime, predictShapes(analysis, projection, shapeOf), values),
     );
 
   const keyOf = ({ value, wanted }: ComputedOperand): string =>
-    `${value}=${wanted.map((numbers) => numbers.join()).join(';')}`;
+    `${value}=${wanted.map((numbers) => numbers?.join()).join(';')}`;
   const assemblies = new Assemblies(analysis.model, operands, keyOf);
   const corrected = new Map<string, string>();
   for (const operand of operands) {
     const { node, input, value, wanted } = operand;
-    const comparison: Comparison = {
-      value,
-      wanted,
-      dense: variants.map(({ constantOf }) => constantOf(value)!),
-      computed: computed.map((tensors) => tensors.get(value)),
-    };
+    const at = variants.flatMap(({ constantOf }, k): Comparison['at'][number][] => {
+      const dense = constantOf(value);
+      const want = wanted[k];
+      return dense && want ? [{ dense, wanted: want, computed: computed[k]!.get(value) }] : [];
+    });
+    const comparison: Comparison = { value, reach: reach(value), at };
     if (isRight(comparison)) continue;
     const key = keyOf(operand);
     let name = corrected.get(key);
@@ -208,24 +221,6 @@ function boundaryUses(
   return uses;
 }
 
-async function denseVariants(
-  { runtime, shapeOf, variedShapeOf }: RewriteInput,
-  model: Model,
-  sources: ReadonlyMap<string, ConstantSource>,
-  names: ReadonlySet<string>,
-): Promise<Variant[]> {
-  const shapes: ShapeOf[] = [shapeOf];
-  const varied = names.size > 0 ? await variedShapeOf?.() : undefined;
-  if (varied) shapes.push(varied);
-  const variants: Variant[] = [];
-  for (const shapeOf of shapes) {
-    const computed =
-      names.size > 0 ? await evaluateConstants(model, runtime, shapeOf, names) : new Map<string, Tensor>();
-    variants.push({ shapeOf, constantOf: (name) => sources.get(name)?.tensor ?? computed.get(name) });
-  }
-  return variants;
-}
-
 function setAttributes(edit: ModelEdit, index: number, { int, float, without }: NodeChange): void {
   let node = edit.node(index);
   for (const [name, value] of Object.entries(int ?? {}))
@@ -235,6 +230,24 @@ function setAttributes(edit: ModelEdit, index: number, { int, float, without }: 
     if (value !== undefined) node = withAttribute(node, name, { type: 'float', value });
   for (const name of without ?? []) node = withoutAttribute(node, name);
   edit.setNode(index, node);
+}
+
+/**
+ * Whether an entry that takes its size from elsewhere (0 or -1 of a Reshape, a bound that counts from the end) is
+ * to be written as a number, which has to be the right one at every size.
+ */
+function follows(
+  node: Node,
+  name: string,
+  values: readonly number[],
+  model: Model,
+  sources: ReadonlyMap<string, ConstantSource>,
+): boolean {
+  const place = parameterOf(node, opsetOf(model, node.domain), name);
+  const tensor = place.source === 'input' ? sources.get(node.inputs[place.index]!)?.tensor : undefined;
+  const old =
+    place.source === 'attribute' ? intsAttribute(node, place.attribute) : tensor && integersOf(tensor);
+  return old?.some((x, i) => x <= 0 && x !== values[i]) ?? false;
 }
 
 /** Writes an integer list where the opset has it; returns the replacement if that is a constant input. */

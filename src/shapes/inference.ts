@@ -10,7 +10,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from './evaluate.js';
 import { readRefusal } from './failures.js';
 import { literalsOf, usedNames } from './literals.js';
-import { describe, type Pins } from './pins.js';
+import { describe, type OpenPins } from './pins.js';
 import { isCertainlyScalar } from './ranks.js';
 import { cutIntoSegments, type Segment } from './segments.js';
 import { modelType, withSessionTypes } from './session-types.js';
@@ -46,7 +46,7 @@ export class ShapeInference {
   constructor(
     private readonly model: Model,
     private readonly runtime: Runtime,
-    private readonly pins: Pins,
+    private readonly pins: OpenPins,
     private readonly signal: AbortSignal | undefined,
   ) {
     const { graph } = model;
@@ -277,8 +277,15 @@ export class ShapeInference {
     const { shapes } = this.pins;
     const inputs = this.model.graph.inputs.filter((input) => shapes.has(input.name));
     return (
-      inputs.map((input) => `${describe(input)} as [${shapes.get(input.name)!.join(', ')}]`).join(', ') ||
-      'none'
+      inputs
+        .map(
+          (input) =>
+            `${describe(input)} as [${shapes
+              .get(input.name)!
+              .map((dim) => dim ?? '?')
+              .join(', ')}]`,
+        )
+        .join(', ') || 'none'
     );
   }
 }

@@ -1,16 +1,21 @@
 import { PruneError } from '../errors.js';
 import type { Dimension, Graph, ValueInfo } from '../onnx/model.js';
 import type { SizeGuess } from './guess.js';
+import type { Dims } from './session-model.js';
 
-/** The shapes that the graph inputs are pinned to. */
-export interface Pins {
-  readonly shapes: ReadonlyMap<string, readonly number[]>;
+/** The shapes that the graph inputs are pinned to; an undefined dim is left open. */
+export interface OpenPins {
+  readonly shapes: ReadonlyMap<string, Dims>;
   /** Inputs whose shape in the file has symbolic dims: input -> those axes. */
   readonly symbolic: ReadonlyMap<string, readonly number[]>;
   /** Sizes of the file's symbols (`batch` -> 1). */
   readonly symbols: ReadonlyMap<string, number>;
   /** Shapes given for values that nodes write: they serve where onnxruntime doesn't know the node. */
   readonly hints: ReadonlyMap<string, readonly number[]>;
+}
+
+export interface Pins extends OpenPins {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
 }
 
 /**

@@ -53,6 +53,34 @@ export async function inferShapes(
   };
 }
 
+/**
+ * Static shapes that hold at every size of the symbolic dims, of which none is pinned: an entry is undefined where it
+ * may depend on them.
+ * @param pinned shapes of the model at one size
+ */
+export async function inferOpenShapes(
+  model: Model,
+  runtime: Runtime,
+  pinned: Shapes,
+  signal?: AbortSignal,
+): Promise<Shapes> {
+  const { symbolic } = pinned;
+  const shapes = new Map(
+    Array.from(pinned.inputs, ([name, shape]): [string, Dims] => {
+      const free = symbolic.get(name) ?? [];
+      return [name, shape.map((size, axis) => (free.includes(axis) ? undefined : size))];
+    }),
+  );
+  const inference = new ShapeInference(
+    model,
+    runtime,
+    { shapes, symbolic, symbols: new Map(), hints: new Map() },
+    signal,
+  );
+  await inference.run();
+  return { ...pinned, of: (value) => inference.factOf(value)?.shape };
+}
+
 /** Without a size for all, guesses are tried until one fits; the last one tells what is wrong. */
 async function infer(
   model: Model,

@@ -1,5 +1,4 @@
-import type { Measured } from '../criteria/criterion.js';
-import type { MemberActivation } from '../criteria/sensitivity.js';
+import type { Measured, MemberActivation } from '../members/measured.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import {
   channelMoments,

@@ -1,4 +1,4 @@
-import { occurrencesOf } from '../criteria/positions.js';
+import { occurrencesOf } from '../axes/positions.js';
 import type { DataSource } from '../data/batch.js';
 import type { Grouping, Member, PruningGroup } from '../groups/group.js';
 import { dataTypeToNumber } from '../onnx/data-type.js';

@@ -1,4 +1,4 @@
-import type { MemberDrift } from '../criteria/sensitivity.js';
+import type { MemberDrift } from '../members/measured.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import { floatsOf } from '../onnx/values.js';
 import { channelMoments, readOf, type ChannelRead, type MomentOptions } from './channel-moments.js';

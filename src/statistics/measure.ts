@@ -1,6 +1,5 @@
-import type { DataNeed, Measured } from '../criteria/criterion.js';
-import type { MemberCurvature } from '../criteria/sensitivity.js';
-import { WeightReader } from '../criteria/weights.js';
+import type { DataNeed, Measured, MemberCurvature } from '../members/measured.js';
+import { WeightReader } from '../members/weights.js';
 import type { Batch, BatchTensor, DataSource } from '../data/batch.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { Loss } from '../gradients/losses.js';

@@ -1,6 +1,5 @@
-import type { Measured } from '../criteria/criterion.js';
-import type { MemberSensitivity } from '../criteria/sensitivity.js';
-import type { MemberWeights } from '../criteria/weights.js';
+import type { Measured, MemberSensitivity } from '../members/measured.js';
+import type { MemberWeights } from '../members/weights.js';
 import type { Member, PruningGroup } from '../groups/group.js';
 import { byChannel, productSums, type AxisSums } from './slice-sums.js';
 

@@ -1,5 +1,5 @@
 import type { PruningGroup } from '../groups/group.js';
-import type { MemberWeights } from '../criteria/weights.js';
+import type { MemberWeights } from '../members/weights.js';
 
 /** Sums of products over each position of one axis of a tensor. */
 export interface AxisSums {

@@ -1,7 +1,7 @@
 /** The other side of `weight-sums.ts`: sums weights that it reads from files, and ends. */
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { leadingSums } from '../criteria/sums.js';
+import { leadingSums } from '../members/sums.js';
 import { PruneError } from '../errors.js';
 import { FileBytes } from '../files/file-bytes.js';
 import { subrange } from '../onnx/bytes.js';

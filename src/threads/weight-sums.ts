@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
-import { leadingSums, type LeadingSums, type Power } from '../criteria/sums.js';
+import { leadingSums, type LeadingSums, type Power } from '../members/sums.js';
 import { PruneError, type PruneErrorCode } from '../errors.js';
 import type { DataType } from '../onnx/data-type.js';
 import type { Tensor } from '../onnx/tensor.js';

@@ -1,5 +1,6 @@
 import type { Axis } from '../axes/axis.js';
-import type { AxisCoupling, RoleUse } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import type { RoleUse } from '../axes/roles.js';
 import { findConstants } from '../ops/constants.js';
 import { PruneError } from '../errors.js';
 import { computedBytes } from '../onnx/bytes.js';

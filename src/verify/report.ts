@@ -4,6 +4,9 @@
  */
 export type ProofLevel = 'shapes' | 'sample' | 'outputs' | 'full';
 
+/** The one that compares least first. */
+export const proofLevels: readonly ProofLevel[] = ['shapes', 'sample', 'outputs', 'full'];
+
 /** The first thing that is not as it should be. */
 export interface ProofFailure {
   readonly kind: 'load' | 'shape' | 'value';

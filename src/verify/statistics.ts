@@ -1,4 +1,4 @@
-import type { RoleUse } from '../axes/couple.js';
+import type { RoleUse } from '../axes/roles.js';
 import { PruneError } from '../errors.js';
 import { floatAttribute, intAttribute, withAttribute } from '../onnx/attributes.js';
 import { dataTypeToNumber, type DataType } from '../onnx/data-type.js';

@@ -8,7 +8,6 @@ import type { Model } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { atSize, indicesOf, predictShapes, Projection } from '../rewrite/projection.js';
-import { variedShapes } from '../shapes/vary.js';
 import { randomInputs } from '../runtime/inputs.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromRuntime, isFeedable } from '../runtime/tensors.js';
@@ -26,6 +25,7 @@ import { maskedModel } from './masked.js';
 import type { ProofFailure, ProofLevel, SkippedValue, VerifyReport } from './report.js';
 import { chunks, ofPruned, openSession, PrunedModelError, runOriginal, runSession } from './run.js';
 import { boundarySpecs, cutModel, cutsAround, type Cut } from './cut.js';
+import { trialShapes } from './trial-sizes.js';
 import { comparableValues, representativeValues } from './values.js';
 
 export interface VerifyInput {
@@ -142,8 +142,7 @@ class Proof {
 
   async run(): Promise<ProofFailure | undefined> {
     const { dense, shapes, runtime, level, signal, seed } = this.input;
-    const varied = await variedShapes(dense, shapes, runtime, signal);
-    const variants = varied ? [shapes, varied] : [shapes];
+    const variants = [shapes, ...(await trialShapes(dense, shapes, runtime, signal))];
     for (const variant of variants) {
       const failure = await this.checkShapes(variant);
       if (failure) return failure;
@@ -160,7 +159,7 @@ class Proof {
     const feeds = variants.map((variant): Feed => ({
       shapes: variant,
       tensors: this.randomFeeds(variant, seed),
-      isTrial: variant === varied,
+      isTrial: variant !== shapes,
     }));
     for (const given of this.input.feeds ?? []) feeds.push(await this.givenFeeds(given));
     this.feeds = feeds;

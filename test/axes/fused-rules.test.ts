@@ -2,7 +2,9 @@ import { expect, it } from 'vitest';
 import { formatNotation, parseNotation } from '../../src/axes/notation.js';
 import { NoRelation, type OpContext } from '../../src/axes/rule.js';
 import { attention } from '../../src/axes/rules/attention.js';
+import { fusedContraction } from '../../src/axes/rules/fused-contraction.js';
 import { fused } from '../../src/axes/rules/fused.js';
+import { rotary } from '../../src/axes/rules/rotary.js';
 import { node } from '../onnx/build.js';
 
 interface Case {
@@ -11,7 +13,7 @@ interface Case {
   readonly ints?: Readonly<Record<string, number | readonly number[]>>;
 }
 
-const rules = { ...attention, ...fused };
+const rules = { ...attention, ...rotary, ...fusedContraction, ...fused };
 
 function notationOf(op: string, { inputs, outputs, ints = {} }: Case): string {
   const attributes = Object.fromEntries(
@@ -47,6 +49,17 @@ const ms = (op: string): string => `com.microsoft::${op}`;
 const pair = [image, [], [], image, [], [], [], []];
 
 const table: readonly (readonly [string, Case, string])[] = [
+  [
+    ms('NhwcConv'),
+    {
+      inputs: [
+        [1, 5, 5, 3],
+        [4, 3, 3, 3],
+      ],
+      outputs: [[1, 5, 5, 4]],
+    },
+    '#n #… (#g #ci), (#g #co) #ci #… -> #n #… (#g #co)',
+  ],
   [ms('Gelu'), { inputs: [tokens], outputs: [tokens] }, '… -> …'],
   [ms('QuickGelu'), { inputs: [tokens], outputs: [tokens] }, '… -> …'],
   [ms('BiasGelu'), { inputs: [tokens, [24]], outputs: [tokens] }, '…, … -> …'],
@@ -249,17 +262,6 @@ it.each(table)('%s %#', (op, given, expected) => {
 
 it.each([
   [ms('QAttention'), { inputs: [], outputs: [] }, /quantized/],
-  [
-    ms('NhwcConv'),
-    {
-      inputs: [
-        [1, 5, 5, 3],
-        [4, 3, 3, 3],
-      ],
-      outputs: [[1, 5, 5, 4]],
-    },
-    /ambiguous/,
-  ],
   [ms('MatMulNBits'), { inputs: [[5, 40]], outputs: [], ints: { K: 40, block_size: 16 } }, /not full/],
 ] as const)('%s says why it relates nothing', (op, given, reason) => {
   const refused = (): unknown => notationOf(op, given);

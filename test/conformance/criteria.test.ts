@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { dataNeeds, type Criterion } from '../../src/criteria/criterion.js';
+import type { Criterion } from '../../src/criteria/criterion.js';
 import { criteria } from '../../src/criteria/resolve.js';
+import { dataNeeds } from '../../src/members/measured.js';
 import { scoreGroups } from '../../src/criteria/score.js';
 import { branches, chain, groupOf, grouped, transformer, type BuiltNetwork } from '../cost/network.js';
 

@@ -149,7 +149,7 @@ export class Network {
       },
     });
     const grouping = buildGroups(analysis);
-    const cost = costModel(grouping, (name) => this.shapes.get(name));
+    const cost = costModel(grouping);
     return { grouping, cost, network: this, nodes: this.nodes };
   }
 

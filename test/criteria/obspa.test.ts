@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { removalLosses, type MemberHessian } from '../../src/criteria/obspa.js';
+import { removalLosses } from '../../src/criteria/obspa.js';
+import type { MemberHessian } from '../../src/members/measured.js';
 import { randomGenerator } from '../../src/random/random.js';
 
 interface Problem {

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { leadingSums } from '../../src/criteria/sums.js';
+import { leadingSums } from '../../src/members/sums.js';
 import { readModel, writeModel } from '../../src/files/model-file.js';
 import { MemoryBytes } from '../../src/onnx/bytes.js';
 import { floatTensor } from '../../src/onnx/values.js';

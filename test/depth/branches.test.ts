@@ -8,7 +8,7 @@ import type { Model, Node } from '../../src/onnx/model.js';
 import { integerTensor } from '../../src/onnx/values.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
-import { variedShapes } from '../../src/shapes/vary.js';
+import { variedShapes } from '../../src/shapes/variation.js';
 import { length, mlp, model, node, transformer, value, weight, width } from './network.js';
 
 let runtime: Runtime;
@@ -137,7 +137,7 @@ describe('residual branches', () => {
       ['y'],
     ],
     [
-      'it broadcasts: [2, 4, 8] + [1, 4, 8]',
+      'it broadcasts: [3, 4, 8] + [1, 4, 8]',
       [
         node('ReduceMean', ['f0'], ['mean'], { axes: [0], keepdims: 1 }),
         node('Add', ['x', 'mean'], ['y'], {}, 'sum'),

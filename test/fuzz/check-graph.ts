@@ -11,7 +11,7 @@ import type { Node } from '../../src/onnx/model.js';
 import { keptMasks } from '../../src/plan/plan.js';
 import { randomGenerator, type RandomGenerator } from '../../src/random/random.js';
 import { rewriteModel } from '../../src/rewrite/rewrite.js';
-import { variedShapes } from '../../src/shapes/vary.js';
+import { variationOf } from '../../src/shapes/variation.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { keepAxes } from '../../src/select/positions.js';
 import type { Shapes } from '../../src/shapes/shapes.js';
@@ -75,10 +75,7 @@ export async function checkGraph(recipe: Recipe, options: FuzzOptions): Promise<
     analysis,
     masks,
     shapeOf: (value) => shapes.of(value),
-    variedShapeOf: async () => {
-      const varied = await variedShapes(found.model, shapes, runtime);
-      return varied && ((value) => varied.of(value));
-    },
+    variation: () => variationOf(found.model, shapes, runtime),
     runtime,
   });
   const pruned = decodeModel(encodeModel(found.canonical.restore(result.model)));

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { NoRelation } from '../../src/axes/rule.js';
 import { axisRuleFamilies } from '../../src/axes/rules/index.js';
-import { costRules } from '../../src/cost/rules/index.js';
 import { gradientRuleFamilies, gradientRules } from '../../src/gradients/rules/index.js';
 import { ops } from '../../src/ops/index.js';
 
@@ -11,7 +10,6 @@ const { operatorsPage } = (await import(script.href)) as { operatorsPage: (rules
 
 const page = operatorsPage({
   axes: axisRuleFamilies,
-  costs: costRules,
   gradients: gradientRules,
   flat: gradientRuleFamilies.constant,
   NoRelation,

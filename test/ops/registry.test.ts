@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { axisRules } from '../../src/axes/rules/index.js';
-import { costRules } from '../../src/cost/rules/index.js';
 import { gradientRules } from '../../src/gradients/rules/index.js';
 import {
   has,
@@ -34,7 +33,7 @@ describe('the registry', () => {
   });
 
   it('holds every op that has a rule', () => {
-    for (const rules of [axisRules, costRules, gradientRules, rewriteRules])
+    for (const rules of [axisRules, gradientRules, rewriteRules])
       expect([...rules.keys()].filter((name) => !ops.has(name))).toEqual([]);
   });
 

@@ -6,7 +6,7 @@ import { decodeModel, encodeModel } from '../../src/onnx/codec.js';
 import type { Model } from '../../src/onnx/model.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { rewriteModel } from '../../src/rewrite/rewrite.js';
-import { variedShapes } from '../../src/shapes/vary.js';
+import { variationOf } from '../../src/shapes/variation.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { verify, type VerifyInput } from '../../src/verify/verify.js';
 
@@ -37,10 +37,7 @@ export async function pruneAtRandom(model: Model, runtime: Runtime, options: Ran
     analysis,
     masks,
     shapeOf: (value) => shapes.of(value),
-    variedShapeOf: async () => {
-      const varied = await variedShapes(dense, shapes, runtime);
-      return varied && ((value) => varied.of(value));
-    },
+    variation: () => variationOf(dense, shapes, runtime),
     runtime,
   });
   // What counts is what a file of it says.

@@ -1,6 +1,6 @@
 import { intAttribute, intsAttribute } from '../../onnx/attributes.js';
-import type { Relation } from '../relation.js';
-import { NoRelation, type AxisRules, type OpContext } from '../rule.js';
+import { attribute, type MultiplyAdds, type Relation } from '../relation.js';
+import { NoRelation, presentInputs, type AxisRules, type OpContext } from '../rule.js';
 
 const why = 'positions of the sequence attend to each other';
 
@@ -11,8 +11,6 @@ const why = 'positions of the sequence attend to each other';
  */
 export const attention: AxisRules = {
   Attention: standardAttention,
-  RotaryEmbedding: (op) => rotary(op, { cos: 1, sin: 2, positions: 3 }),
-  'com.microsoft::RotaryEmbedding': (op) => rotary(op, { positions: 1, cos: 2, sin: 3 }),
   'com.microsoft::Attention': packedAttention,
   'com.microsoft::MultiHeadAttention': multiHeadAttention,
   'com.microsoft::GroupQueryAttention': groupQueryAttention,
@@ -22,13 +20,6 @@ export const attention: AxisRules = {
     );
   },
 };
-
-/** One notation per present input, `_` for an absent one. */
-function operands(op: OpContext, ...patterns: readonly string[]): string {
-  if (op.inputCount > patterns.length) throw new NoRelation(`input ${patterns.length} is not known`);
-  const present = patterns.slice(0, op.inputCount);
-  return present.map((pattern, input) => (op.has(input) ? pattern : '_')).join(', ');
-}
 
 function results(op: OpContext, ...patterns: readonly string[]): string {
   if (op.outputCount > patterns.length) throw new NoRelation(`output ${patterns.length} is not known`);
@@ -43,17 +34,21 @@ function maskAxes(op: OpContext, input: number, heads: string): string {
   return names.map((name, i) => (dims[i] === 1 ? '1' : name)).join(' ');
 }
 
+/** Every query meets every key on its dims, and every value. */
+function products(queries: string, keys: string, dims: string, carried: string): MultiplyAdds {
+  return { terms: [`${queries} ${keys} ${dims}`, `${queries} ${keys} ${carried}`], inputs: [0, 1, 2] };
+}
+
+/** The letter of keys: of those in the cache where there is one, past keys included. */
+const keysOf = (op: OpContext, otherwise: string): string => (op.node.outputs[1] ? 'u' : otherwise);
+
 function standardAttention(op: OpContext): Relation {
   const isFlat = op.shape(0).length === 3;
-  const keyHeads = isFlat ? intAttribute(op.node, 'kv_num_heads', 0) : op.shape(1)[1]!;
-  const queryHeads = isFlat ? intAttribute(op.node, 'q_num_heads', 0) : op.shape(0)[1]!;
-  if (!(keyHeads > 0 && queryHeads % keyHeads === 0))
-    throw new NoRelation('its numbers of heads are unknown');
   const spell = (heads: string, positions: string, dims: string): string =>
     isFlat
       ? `#n ${positions} (${heads} ${dims})`
       : `#n ${heads.includes(' ') ? `(${heads})` : heads} ${positions} ${dims}`;
-  const inputs = operands(
+  const inputs = presentInputs(
     op,
     spell('k r', '#s', 'd'),
     spell('k', '#t', 'd'),
@@ -66,26 +61,24 @@ function standardAttention(op: OpContext): Relation {
   const outputs = results(op, spell('k r', '#s', 'v'), '#n k #u d', '#n k #u v', '#n (k r) #s #u');
   return {
     notation: `${inputs} -> ${outputs}`,
-    sizes: { k: keyHeads, r: queryHeads / keyHeads },
-    attention: { heads: ['k', 'r'], contracted: ['d'], carried: ['v'] },
+    sizes: isFlat ? { k: attribute('kv_num_heads'), 'k r': attribute('q_num_heads') } : {},
+    attention: { heads: ['k', 'r'], contracted: ['d'], carried: ['v'], headSize: 'd' },
+    multiplies: products('n k r s', keysOf(op, 't'), 'd', 'v'),
     why,
   };
 }
 
 /** Queries, keys and values come from one packed weight. */
 function packedAttention(op: OpContext): Relation {
-  const heads = intAttribute(op.node, 'num_heads', 0);
-  const width = op.shape(1)[1]!;
-  const [queries, , values] = intsAttribute(op.node, 'qkv_hidden_sizes') ?? [width / 3, width / 3, width / 3];
-  if (!(heads > 0 && queries! % heads === 0 && values! % heads === 0))
-    throw new NoRelation('its number of heads is unknown');
+  const [queries] = intsAttribute(op.node, 'qkv_hidden_sizes') ?? [op.shape(1)[1]! / 3];
   const isRotary = intAttribute(op.node, 'do_rotary', 0) !== 0;
   // A cache stacks keys and values, which makes their dims one axis.
   const isStacked = op.has(4) || op.outputCount > 1;
   const d = isRotary ? '#d' : 'd';
   const v = isStacked ? d : 'v';
   const packed = `(h ${d} + h ${d} + h ${v})`;
-  const inputs = operands(
+  const attending = products('n h s', keysOf(op, 's'), 'd', isStacked ? 'd' : 'v');
+  const inputs = presentInputs(
     op,
     '#n #s i',
     `i ${packed}`,
@@ -97,16 +90,15 @@ function packedAttention(op: OpContext): Relation {
   );
   return {
     notation: `${inputs} -> ${results(op, `#n #s (h ${v})`, `2 #n h #u ${d}`)}`,
-    sizes: { h: heads, d: queries! / heads, ...(!isStacked && { v: values! / heads }) },
-    attention: { heads: ['h'], contracted: ['d'], carried: ['v'] },
+    sizes: { h: attribute('num_heads'), 'h d': queries! },
+    attention: { heads: ['h'], contracted: ['d'], carried: ['v'], headSize: 'd' },
+    multiplies: { terms: [`n s i ${packed.replaceAll('#', '')}`, ...attending.terms], inputs: [0, 1] },
     roles: [[undefined, undefined, 'contract'], ['contract', 'produce'], 'shift'],
     why: isRotary ? 'rotary embeddings pair its dims by position' : why,
   };
 }
 
 function multiHeadAttention(op: OpContext): Relation {
-  const heads = intAttribute(op.node, 'num_heads', 0);
-  if (!(heads > 0)) throw new NoRelation('its number of heads is unknown');
   const isPacked = op.shape(0).length === 5;
   if (!isPacked && !op.has(1)) throw new NoRelation('it has no keys');
   const keyRank = op.has(1) ? op.shape(1).length : 0;
@@ -114,7 +106,7 @@ function multiHeadAttention(op: OpContext): Relation {
   // Packed with the queries or keys values are as wide as they are, and with a cache onnxruntime wants them to be.
   const isCached = op.has(6) || op.has(7);
   const v = isPacked || keyRank === 5 || isCached ? 'd' : 'v';
-  const inputs = operands(
+  const inputs = presentInputs(
     op,
     isPacked ? '#n #s h 3 d' : '#n #s (h d)',
     keys,
@@ -130,8 +122,9 @@ function multiHeadAttention(op: OpContext): Relation {
   const outputs = results(op, `#n #s (h ${v})`, '#n h #u d', `#n h #u ${v}`, '#n h #s #u');
   return {
     notation: `${inputs} -> ${outputs}`,
-    sizes: { h: heads },
-    attention: { heads: ['h'], contracted: ['d'], carried: [v] },
+    sizes: { h: attribute('num_heads') },
+    attention: { heads: ['h'], contracted: ['d'], carried: [v], headSize: 'd' },
+    multiplies: products('n h s', keysOf(op, isPacked ? 's' : 't'), 'd', v),
     roles: [undefined, undefined, undefined, 'shift'],
     why,
   };
@@ -143,15 +136,14 @@ const headBlock = 8;
 function groupQueryAttention(op: OpContext): Relation {
   const queryHeads = intAttribute(op.node, 'num_heads', 0);
   const keyHeads = intAttribute(op.node, 'kv_num_heads', 0);
-  if (!(keyHeads > 0 && queryHeads % keyHeads === 0))
-    throw new NoRelation('its numbers of heads are unknown');
   const isPacked = !op.has(1);
   const width = op.shape(0)[2]! / (isPacked ? queryHeads + 2 * keyHeads : queryHeads);
   const isRotary = intAttribute(op.node, 'do_rotary', 0) !== 0;
   const isWhole = isRotary || width % headBlock !== 0;
   const d = isWhole ? '#d' : 'd #o';
+  const size = isWhole ? 'd' : 'd o';
   const nested = isWhole ? d : `(${d})`;
-  const inputs = operands(
+  const inputs = presentInputs(
     op,
     isPacked ? `#n #s (k r ${d} + k ${d} + k ${d})` : `#n #s (k r ${d})`,
     `#n #t (k ${d})`,
@@ -170,40 +162,17 @@ function groupQueryAttention(op: OpContext): Relation {
   return {
     notation: `${inputs} -> ${outputs}`,
     sizes: {
-      k: keyHeads,
-      r: queryHeads / keyHeads,
-      ...(isWhole ? { d: width } : { d: width / headBlock, o: headBlock }),
+      k: attribute('kv_num_heads'),
+      'k r': attribute('num_heads'),
+      [size]: width,
+      ...(!isWhole && { o: headBlock }),
     },
-    attention: { heads: ['k', 'r'], contracted: ['d'], carried: [] },
+    attention: { heads: ['k', 'r'], contracted: ['d'], carried: [], headSize: size },
+    multiplies: products('n k r s', keysOf(op, isPacked ? 's' : 't'), size, size),
     why: isRotary
       ? 'rotary embeddings pair its dims by position'
       : isWhole
         ? why
         : `head sizes go in blocks of ${headBlock}`,
-  };
-}
-
-/** Rotates pairs of dims: `e` pairs of halves, or of neighbours if interleaved; dims beyond them pass. */
-function rotary(op: OpContext, at: Readonly<Record<'cos' | 'sin' | 'positions', number>>): Relation {
-  const x = op.shape(0);
-  const pairs = op.shape(at.cos).at(-1)!;
-  const heads = intAttribute(op.node, 'num_heads', 0);
-  const isPartial = intAttribute(op.node, 'rotary_embedding_dim', 0) > 0;
-  const width = x.length === 4 ? x[3]! : isPartial && heads > 0 ? x[2]! / heads : 2 * pairs;
-  if (!(width >= 2 * pairs)) throw new NoRelation('its head size is unknown');
-  const rotated = intAttribute(op.node, 'interleaved', 0) ? 'e 2' : 'e + e';
-  const dims = width > 2 * pairs ? `${rotated} + d` : rotated;
-  const nested = dims.includes('+') ? `(${dims})` : dims;
-  const spelled =
-    x.length === 4 ? `#n h #s ${dims.includes(' ') ? `(${dims})` : dims}` : `#n #s (h ${nested})`;
-  const table = op.shape(at.cos).length === 3 ? '#n #s e' : '#m e';
-  const patterns = [spelled, '', '', ''];
-  patterns[at.cos] = table;
-  patterns[at.sin] = table;
-  patterns[at.positions] = '_';
-  return {
-    notation: `${operands(op, ...patterns)} -> ${spelled}`,
-    sizes: { e: pairs, ...(width > 2 * pairs && { d: width - 2 * pairs }) },
-    why: 'its table is indexed by position',
   };
 }

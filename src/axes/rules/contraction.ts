@@ -1,53 +1,47 @@
 import { intAttribute, stringAttribute } from '../../onnx/attributes.js';
-import type { Relation, Role } from '../relation.js';
-import { NoRelation, type AxisRules, type OpContext } from '../rule.js';
+import { attribute, type Relation, type Role } from '../relation.js';
+import { blocked, NoRelation, presentInputs, type AxisRules, type OpContext } from '../rule.js';
 
-const spatial = 'spatial positions are shared by a kernel window';
+/** What all convolutions have in common: groups of channels, and windows on what is spatial. */
+export const convolution = {
+  sizes: { g: attribute('group', 1) },
+  contraction: [0, 1],
+  why: 'spatial positions are shared by a kernel window',
+} satisfies Partial<Relation>;
 
 /** Sums of products: a letter on both factors but not on the output is contracted. */
 export const contraction: AxisRules = {
   Conv: (op) => ({
-    notation: biased(op, 'n (g ci) #…, (g co) ci #…', 'g co', 'n (g co) #…'),
-    sizes: { g: intAttribute(op.node, 'group', 1) },
-    contraction: [0, 1],
-    why: spatial,
+    ...convolution,
+    notation: `${presentInputs(op, 'n (g ci) #…', '(g co) ci #…', '(g co)')} -> n (g co) #…`,
   }),
   ConvTranspose: (op) => ({
-    notation: biased(op, 'n (g ci) #…, (g ci) co #…', 'g co', 'n (g co) #…'),
-    sizes: { g: intAttribute(op.node, 'group', 1) },
-    contraction: [0, 1],
-    why: spatial,
+    ...convolution,
+    notation: `${presentInputs(op, 'n (g ci) #…', '(g ci) co #…', '(g co)')} -> n (g co) #…`,
+    scatters: true,
   }),
   DeformConv: (op) => {
-    if (intAttribute(op.node, 'offset_group', 1) !== 1)
-      throw new NoRelation('channels have offsets in groups');
-    const operands = ['n (g ci) #…', '(g co) ci #…', 'n #o #…', op.has(3) ? '(g co)' : '_', 'n #m #…'];
-    return {
-      notation: `${operands.slice(0, op.inputCount).join(', ')} -> n (g co) #…`,
-      sizes: { g: intAttribute(op.node, 'group', 1) },
-      contraction: [0, 1],
-      why: spatial,
-    };
+    const inputs = presentInputs(op, 'n (g ci) #…', '(g co) ci #…', 'n #o #…', '(g co)', 'n #m #…');
+    const relation = { ...convolution, notation: `${inputs} -> n (g co) #…` };
+    const isShared = intAttribute(op.node, 'offset_group', 1) === 1;
+    return isShared ? relation : blocked(relation, 'channels have offsets in groups');
   },
   Gemm: gemm,
   MatMul: matMul,
   Einsum: einsum,
   ConvInteger: (op) => ({
+    ...convolution,
     notation: `n (g ci) #…, (g co) ci #…${quantized(op, [2, ''], [3, '(g co)'])} -> n (g co) #…`,
-    sizes: { g: intAttribute(op.node, 'group', 1) },
-    contraction: [0, 1],
     roles: quantizers(2, 3),
-    why: spatial,
   }),
   QLinearConv: (op) => {
     const x = `n (g ci) #…${quantized(op, [1, ''], [2, ''])}`;
     const w = `(g co) ci #…${quantized(op, [4, '(g co)'], [5, '(g co)'], [6, ''], [7, ''])}`;
     return {
+      ...convolution,
       notation: `${x}, ${w}${op.has(8) ? ', (g co)' : ''} -> n (g co) #…`,
-      sizes: { g: intAttribute(op.node, 'group', 1) },
       contraction: [0, 3],
       roles: quantizers(1, 2, 4, 5, 6, 7),
-      why: spatial,
     };
   },
   MatMulInteger: (op) => ({
@@ -64,13 +58,13 @@ export const contraction: AxisRules = {
   }),
 };
 
-function biased(op: OpContext, factors: string, bias: string, output: string): string {
-  return op.has(2) ? `${factors}, (${bias}) -> ${output}` : `${factors} -> ${output}`;
+/** The matrices of a Gemm as they lie in memory. */
+export function gemmFactors({ node }: OpContext): readonly [a: string, b: string] {
+  return [intAttribute(node, 'transA', 0) ? 'k i' : 'i k', intAttribute(node, 'transB', 0) ? 'j k' : 'k j'];
 }
 
 export function gemm(op: OpContext): Relation {
-  const a = intAttribute(op.node, 'transA', 0) ? 'k i' : 'i k';
-  const b = intAttribute(op.node, 'transB', 0) ? 'j k' : 'k j';
+  const [a, b] = gemmFactors(op);
   if (!op.has(2)) return { notation: `${a}, ${b} -> i j`, contraction: [0, 1] };
   const dims = op.shape(2);
   const c = ['i', 'j'].slice(2 - dims.length).map((letter, i) => (dims[i] === 1 ? '1' : letter));
@@ -121,6 +115,7 @@ function einsum(op: OpContext): Relation {
   if (inputs.length > 1) return { notation, contraction: inputs.map((_, input) => input) };
   return {
     notation,
+    multiplies: { terms: [], inputs: [] },
     sums: [...new Set(left)].filter((letter) => letter !== '.' && !output.includes(letter)),
   };
 }

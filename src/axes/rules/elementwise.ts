@@ -1,4 +1,6 @@
-import { ruleFor, type AxisRule, type AxisRules, type OpContext } from '../rule.js';
+import { opsIn, ops } from '../../ops/index.js';
+import type { Op } from '../../ops/op.js';
+import type { AxisRule, AxisRules, OpContext } from '../rule.js';
 import type { Relation, Role } from '../relation.js';
 
 const pointwise =
@@ -10,16 +12,12 @@ const pointwise =
 
 const inputs = (op: OpContext): string => new Array(op.inputCount).fill('…').join(', ');
 
+function roleIn({ traits }: Op): Role | undefined {
+  if (traits.has('scales')) return 'scale';
+  return traits.has('shifts') ? 'shift' : undefined;
+}
+
 /** Each output element depends on the input elements at the same (broadcast) position. */
-export const elementwise: AxisRules = {
-  ...ruleFor(
-    `Abs Acos Acosh Asin Asinh Atan Atanh Cast Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp Floor Gelu
-     HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu
-     Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu BitwiseNot
-     And Or Xor BitwiseAnd BitwiseOr BitwiseXor BitShift Equal Greater GreaterOrEqual Less LessOrEqual
-     Max Min Mean Mod Pow PRelu Sum Where CastLike`,
-    pointwise(),
-  ),
-  ...ruleFor('Mul Div', pointwise('scale')),
-  ...ruleFor('Add Sub', pointwise('shift')),
-};
+export const elementwise: AxisRules = Object.fromEntries(
+  opsIn('elementwise').map((name) => [name, pointwise(roleIn(ops.get(name)!))]),
+);

@@ -4,6 +4,7 @@ import { attention } from './attention.js';
 import { constant } from './constant.js';
 import { contraction } from './contraction.js';
 import { elementwise } from './elementwise.js';
+import { fusedContraction } from './fused-contraction.js';
 import { fused } from './fused.js';
 import { indexing } from './indexing.js';
 import { movement } from './movement.js';
@@ -13,6 +14,7 @@ import { pooling } from './pooling.js';
 import { quantization } from './quantization.js';
 import { recurrent } from './recurrent.js';
 import { reduction } from './reduction.js';
+import { rotary } from './rotary.js';
 
 export const axisRuleFamilies: Readonly<Record<string, AxisRules>> = {
   elementwise,
@@ -25,8 +27,8 @@ export const axisRuleFamilies: Readonly<Record<string, AxisRules>> = {
   recurrent,
   quantization,
   constant,
-  attention,
-  fused,
+  attention: { ...attention, ...rotary },
+  fused: { ...fused, ...fusedContraction },
   opaque,
 };
 

@@ -1,5 +1,5 @@
 import { intAttribute, intsAttribute, stringAttribute } from '../../onnx/attributes.js';
-import type { Relation } from '../relation.js';
+import { attribute, type Relation } from '../relation.js';
 import { axisIndex, letters, NoRelation, ruleFor, type AxisRules, type OpContext } from '../rule.js';
 
 /** Ops that copy elements to other places and look at none of them. */
@@ -72,20 +72,16 @@ export const movement: AxisRules = {
   },
   DepthToSpace: (op) => {
     const columnFirst = stringAttribute(op.node, 'mode', 'DCR') === 'CRD';
-    const block = intAttribute(op.node, 'blocksize', 1);
     return {
       notation: `n ${columnFirst ? '(c #p #q)' : '(#p #q c)'} h w -> n c (h #p) (w #q)`,
-      sizes: { p: block, q: block },
+      sizes: { p: attribute('blocksize'), q: attribute('blocksize') },
       why: 'these positions become spatial',
     };
   },
-  SpaceToDepth: (op) => {
-    const block = intAttribute(op.node, 'blocksize', 1);
-    return {
-      notation: 'n c (h #p) (w #q) -> n (#p #q c) h w',
-      sizes: { p: block, q: block },
-      why: 'these positions were spatial',
-    };
+  SpaceToDepth: {
+    notation: 'n c (h #p) (w #q) -> n (#p #q c) h w',
+    sizes: { p: attribute('blocksize'), q: attribute('blocksize') },
+    why: 'these positions were spatial',
   },
 };
 

@@ -1,5 +1,5 @@
 import { intAttribute, intsAttribute } from '../../onnx/attributes.js';
-import type { Relation } from '../relation.js';
+import { attribute, type Relation } from '../relation.js';
 import { axisIndex, letters, NoRelation, ruleFor, type AxisRules, type OpContext } from '../rule.js';
 
 export const normalization: AxisRules = {
@@ -35,7 +35,7 @@ export const normalization: AxisRules = {
     const x = ['n (g c)', ...spatial].join(' ');
     return {
       notation: `${x}, ${parameter}, ${parameter} -> ${x}`,
-      sizes: { g: intAttribute(op.node, 'num_groups', 1) },
+      sizes: { g: attribute('num_groups', 1) },
       normalize: ['c', ...spatial],
       roles: [undefined, 'scale', 'shift'],
     };

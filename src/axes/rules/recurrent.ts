@@ -1,5 +1,5 @@
 import { intAttribute } from '../../onnx/attributes.js';
-import type { Relation, Role } from '../relation.js';
+import { attribute, type Relation, type Role } from '../relation.js';
 import type { AxisRule, AxisRules, OpContext } from '../rule.js';
 
 const weight: readonly Role[] = ['batch', 'produce', 'contract'];
@@ -24,7 +24,9 @@ const recurrentRule =
     const outputs = [batchFirst ? 'n #s #d h' : '#s #d n h', state, state].slice(0, op.outputCount);
     return {
       notation: `${inputs.join(', ')} -> ${outputs.join(', ')}`,
-      sizes: { h: intAttribute(op.node, 'hidden_size', 0) },
+      sizes: { h: attribute('hidden_size') },
+      // Every step multiplies once with the input weights and once with the recurrent ones.
+      multiplies: { terms: [`s n d (${gates} h) i`, `s n d (${gates} h) h`], inputs: [1, 2] },
       roles: [
         [undefined, undefined, 'contract'],
         weight,

@@ -32,9 +32,33 @@ export const normalization: GradientRules = {
   },
 };
 
+/**
+ * With statistics of the batch, which outputs 1 and 2 hold if no others are mixed in: per channel, with s = Σ g,
+ * p = Σ g·(x − μ) and N positions, dx = γ/σ · (g − s/N − (x − μ) · p / (N σ²)).
+ */
+function batchStatistics(c: GradientContext): (string | undefined)[] {
+  if (floatAttribute(c.node, 'momentum', 0.9) !== 0) c.refuse('it mixes statistics of the batch with others');
+  const e = c.emit;
+  const shape = c.shape(0);
+  const dims = [shape[1]!, ...shape.slice(2).map(() => 1)];
+  const channel = (value: string): string => (shape.length > 2 ? e.reshape(value, dims) : value);
+  const axes = range(shape.length).filter((axis) => axis !== 1);
+  const count = product(shape) / shape[1]!;
+  const variance = e.add(c.output(2), e.scalar(floatAttribute(c.node, 'epsilon', 1e-5)));
+  const deviation = e.op('Sqrt', [variance]);
+  const scale = e.div(c.input(1), deviation);
+  const centred = e.sub(c.input(0), channel(c.output(1)));
+  const sum = e.sum(c.grad(), axes);
+  const along = e.sum(e.mul(c.grad(), centred), axes);
+  const slope = e.scale(e.div(e.mul(scale, along), variance), -1 / count);
+  const shift = e.scale(e.mul(scale, sum), -1 / count);
+  const x = e.add(e.add(e.mul(c.grad(), channel(scale)), e.mul(centred, channel(slope))), channel(shift));
+  return [x, e.div(along, deviation), sum];
+}
+
 /** With running statistics: a scale and a shift per channel. */
 function batchNormalization(c: GradientContext): (string | undefined)[] {
-  if (intAttribute(c.node, 'training_mode', 0)) c.refuse('it takes statistics of the batch');
+  if (intAttribute(c.node, 'training_mode', 0)) return batchStatistics(c);
   const e = c.emit;
   const rank = c.shape(0).length;
   const dims = [c.shape(1)[0]!, ...range(Math.max(0, rank - 2)).map(() => 1)];

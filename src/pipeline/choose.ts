@@ -1,0 +1,95 @@
+import type { Analysis } from '../analysis/analyze.js';
+import { resolveCriterion } from '../criteria/resolve.js';
+import { PruneError, throwIfAborted } from '../errors.js';
+import type { PruningGroup } from '../groups/group.js';
+import { keptCount, type Plan } from '../plan/plan.js';
+import { intersect, scheduleOf, targetAt } from '../schedule/schedule.js';
+import { costOf, type BudgetOutcome, type Priced } from '../select/budget.js';
+import { selectKnapsack } from '../select/knapsack.js';
+import { select, type KnapsackOutcome, type Selection } from '../select/select.js';
+import { Importance } from './importance.js';
+import type { PipelineOptions } from '../options/resolve.js';
+
+/** Which channels stay, and how that came about. */
+export interface Choice {
+  readonly plan: Plan;
+  /** Why a group lost less than asked for. */
+  readonly notes: ReadonlyMap<PruningGroup, string>;
+  readonly budgets: readonly BudgetOutcome[];
+  readonly knapsack: KnapsackOutcome | undefined;
+  readonly warnings: readonly string[];
+}
+
+export function choiceOf(plan: Plan, budgets: readonly BudgetOutcome[] = []): Choice {
+  return { plan, notes: new Map(), budgets, knapsack: undefined, warnings: [] };
+}
+
+/** Chooses channels of a model by their importance, for one target or for many: the whole model is measured once. To be released. */
+export class ChannelChooser {
+  private readonly importance: Importance;
+
+  /** @param losses as a draft gives them */
+  constructor(
+    private readonly analysis: Analysis,
+    losses: ReadonlyMap<string, Float64Array>,
+    options: PipelineOptions,
+  ) {
+    const { data, loss, aggregation, normalization, seed, signal, weightSums, onProgress } = options;
+    const progress = (detail?: string) => (done: number, total?: number) =>
+      onProgress?.({ phase: 'score', done, total: total ?? done, ...(detail !== undefined && { detail }) });
+    this.importance = new Importance(analysis, {
+      criterion: resolveCriterion(options.criterion),
+      ...{ weightSums, data, loss, aggregation, normalization, seed, signal, losses },
+      onGroup: progress(),
+      onBatch: progress('examples'),
+    });
+  }
+
+  /** In as many steps as the options ask for, scores taken anew after each. */
+  async choose(cost: Priced, options: PipelineOptions): Promise<Choice> {
+    const { grouping } = this.analysis;
+    const shares = scheduleOf(options.steps, options.schedule);
+    const method = options.select === 'knapsack' ? selectKnapsack : select;
+    let plan: Plan = { kept: new Map() };
+    let selection: Selection | undefined;
+    for (const share of shares) {
+      throwIfAborted(options.signal);
+      const scores = await this.importance.score(plan);
+      try {
+        selection = await method(grouping, cost, scores, targetAt(options, share, cost));
+      } catch (error) {
+        // The first steps may be smaller than one channel.
+        if (share < 1 && error instanceof PruneError && error.code === 'nothing-to-prune') continue;
+        throw error;
+      }
+      plan = intersect(selection.plan, plan);
+    }
+    if (!selection) throw new PruneError('internal', 'no step selected anything; report this');
+    const notes = new Map<PruningGroup, string>();
+    for (const { group, reason } of selection.groups) if (reason !== undefined) notes.set(group, reason);
+    const { budgets, knapsack } = selection;
+    return { plan, notes, budgets, knapsack, warnings: this.importance.warnings() };
+  }
+
+  async release(): Promise<void> {
+    await this.importance.release();
+  }
+}
+
+/** A choice with other groups whole as well. */
+export function withWhole(
+  { notes, budgets, ...choice }: Choice,
+  plan: Plan,
+  cost: Priced,
+  whole: readonly PruningGroup[],
+): Choice {
+  const count = keptCount(plan);
+  return {
+    ...choice,
+    plan,
+    notes: new Map([...notes, ...whole.map((group) => [group, 'cutting it saved no time'] as const)]),
+    budgets: budgets
+      .filter(({ measure }) => measure !== 'latency')
+      .map((budget) => ({ ...budget, reached: costOf(cost, budget.measure, count) })),
+  };
+}
