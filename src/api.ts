@@ -21,10 +21,13 @@ import { gradientOptions, type GradientOptions } from './options/gradients.js';
 import type { ModelSource } from './options/model-source.js';
 import type { PruneOptions } from './options/prune.js';
 import type { ResolvedOptions } from './options/resolve.js';
+import { trainOptions, type DistilOptions, type TrainOptions } from './options/training.js';
 import { validate, withDefaults } from './options/validate.js';
 import { verifyOptions, type VerifyOptions } from './options/verify.js';
 import type { PruneResult } from './pipeline/result.js';
 import type { Provider, Runtime } from './runtime/runtime.js';
+import type { CheckpointStore } from './training/checkpoint.js';
+import type { Trained } from './training/train.js';
 import type { VerifyReport } from './verify/report.js';
 
 /**
@@ -107,7 +110,11 @@ export async function prune(model: ModelSource, given: PruneOptions): Promise<Pr
   const latencyCache = options.latencyCache ?? file;
   try {
     const weightSums = options.weightSums ?? sumsInThreads;
-    return await prunePipeline(loaded, { ...options, runtime, data, verifyData, latencyCache, weightSums });
+    const distil =
+      typeof options.distil === 'object'
+        ? { ...options.distil, ...(await trainingOf(options.distil)), data: await open(options.distil.data) }
+        : options.distil;
+    return await prunePipeline(loaded, { ...options, runtime, data, verifyData, latencyCache, weightSums, distil }); // prettier-ignore
   } finally {
     await file?.flush();
   }
@@ -128,9 +135,41 @@ async function latencyFile({ name, version }: Runtime, { provider, threads }: Re
 }
 
 /**
+ * Trains a pruned model towards its dense original, or towards labels; nothing but the two files and data is needed. What
+ * it hands out is never worse than it was on the examples that are held out.
+ * @throws TrainingDiverged with the last good state, and what `loadModel` throws
+ */
+export async function train(dense: ModelSource, pruned: ModelSource, given: TrainOptions): Promise<Trained> {
+  const { data: _, plan, ...options } = validate(trainOptions, given);
+  const { shapes, axisRules, allowIo, signal, onProgress } = options;
+  const analyzing = { shapes, axisRules, allowIo, runtime: options.runtime, signal, onProgress };
+  const [whole, student, { trainModel }, { slicingOf }] = await Promise.all([
+    analyze(dense, analyzing),
+    toModel(pruned),
+    import('./pipeline/train.js'),
+    import('./pipeline/train-plan.js'),
+  ]);
+  return trainModel(whole, student, {
+    ...options,
+    ...(await trainingOf(options)),
+    runtime: whole.runtime,
+    data: await openData(given.data, whole.model),
+    slicing: plan === undefined ? undefined : await slicingOf(whole, plan, analyzing),
+  });
+}
+
+async function trainingOf({
+  checkpoint,
+}: DistilOptions): Promise<{ readonly checkpoint: CheckpointStore | undefined }> {
+  if (typeof checkpoint !== 'string') return { checkpoint };
+  const { CheckpointFolder } = await import('./files/checkpoint-folder.js');
+  return { checkpoint: new CheckpointFolder(checkpoint) };
+}
+
+/**
  * Proves again that a pruned model computes what the dense one does with the channels of a plan masked. A failed proof
- * is a report with `passed: false`. Where the plan says that weights were reconstructed, only shapes are compared:
- * values were when it was pruned.
+ * is a report with `passed: false`. Where the plan says that weights were changed, the structure is proved, with weights
+ * re-drawn alike in both models, and not their values: those were when it was pruned.
  * @throws PruneError `invalid-option` for a plan of another model, `runtime`, and what `loadModel` throws.
  */
 export async function verify(

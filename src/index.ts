@@ -10,6 +10,7 @@ export {
   requireProvider,
   robustness,
   saveModel,
+  train,
   verify,
 } from './api.js';
 export { inspect } from './analysis/inspect.js';
@@ -57,6 +58,16 @@ export type { LossName } from './gradients/loss-names.js';
 export type { Loss, LossSettings, LossSpec } from './gradients/losses.js';
 export type { GradientResult } from './gradients/gradients.js';
 export type { Schedule } from './schedule/schedule.js';
+
+export { TrainingDiverged } from './training/train.js';
+export type { Trained } from './training/train.js';
+export type { DistilOptions, TrainOptions } from './options/training.js';
+export type { TrainingReport } from './training/report.js';
+export type { DistilLossSpec } from './training/losses/resolve.js';
+export type { TrainingLoss } from './training/losses/loss.js';
+export type { AugmentationSpec, BatchChange } from './training/augment/augmentation.js';
+export type { CheckpointStore } from './training/checkpoint.js';
+export type { Optimizer } from './training/optimizers/optimizer.js';
 
 export { dataFromArrays, dataFromBatches } from './data/batches.js';
 export { modelInputs } from './data/inputs.js';

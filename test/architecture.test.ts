@@ -39,7 +39,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   bench: ['runtime'],
   latency: ['cost', 'bench'],
   // What can be asked for, and the vocabulary of each room that a request names.
-  options: ['schedule', 'depth', 'reconstruct', 'evaluate', 'latency', 'criteria'],
+  options: ['schedule', 'depth', 'reconstruct', 'evaluate', 'latency', 'criteria', 'training'],
 };
 
 /** Types of the public API. They may name any engine type, and no room may import them. */
@@ -69,6 +69,23 @@ describe('the rooms', () => {
   it('are all listed', () => {
     const known = [...Object.keys(rooms), ...contracts.map(roomOf), ...assembly, 'report', 'cli'];
     expect([...new Set(files.map(roomOf))].filter((room) => !known.includes(room))).toEqual([]);
+  });
+
+  it('are those of CONTRIBUTING.md', () => {
+    const page = readFileSync(join(dirname(import.meta.dirname), 'CONTRIBUTING.md'), 'utf8');
+    // Formatters pad tables.
+    const [, rows = ''] = /\n\| room +\| holds +\| may import +\|\n[| -]+\n((?:\|.*\n)+)/.exec(page) ?? [];
+    const told = rows
+      .trim()
+      .split('\n')
+      .map((row) => {
+        const [room, , imports] = row
+          .split('|')
+          .slice(1, -1)
+          .map((cell) => cell.trim());
+        return [room, imports ? imports.split(', ') : []];
+      });
+    expect(Object.fromEntries(told)).toEqual(rooms);
   });
 
   it('have no cycle in their table', () => {

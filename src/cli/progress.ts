@@ -16,6 +16,7 @@ const labels: Readonly<Record<Progress['phase'], string>> = {
   gradients: 'differentiating',
   evaluate: 'evaluating',
   sweep: 'sweeping',
+  train: 'training',
 };
 
 /** Milliseconds between two updates of the line. */

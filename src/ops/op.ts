@@ -6,7 +6,7 @@ import type { Node } from '../onnx/model.js';
  *
  * Values:
  * `pointwise` each element of the output depends on the elements at the same, maybe broadcast, position of the inputs ·
- * `bounded` values up to 1 · `ill-conditioned` takes only some numbers, or turns others into very large ones ·
+ * `bounded` values up to 1 · `saturates` of these, one that is flat far out · `ill-conditioned` takes only some numbers, or turns others into very large ones ·
  * `decides` results jump: a rounding difference in what it reads may change them completely ·
  * `random` draws numbers, others in each run ·
  * `adds` the sum of its inputs · `shifts`, `scales` what a constant operand does to the other one · `selects` from two
@@ -35,6 +35,7 @@ import type { Node } from '../onnx/model.js';
 export type Trait =
   | 'pointwise'
   | 'bounded'
+  | 'saturates'
   | 'ill-conditioned'
   | 'decides'
   | 'random'

@@ -17,7 +17,8 @@ export type Phase =
   | 'measure'
   | 'gradients'
   | 'evaluate'
-  | 'sweep';
+  | 'sweep'
+  | 'train';
 
 export interface Progress {
   readonly phase: Phase;

@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import type { SumsMaker } from '../members/sums.js';
 import { modelOptions } from './analyze.js';
 import { commonOptions } from './common.js';
@@ -9,7 +10,8 @@ import { proofOptions } from './proof.js';
 import { repairOptions } from './repair.js';
 import { scoringOptions } from './scoring.js';
 import { selectionOptions } from './selection.js';
-import { aFunction } from './values.js';
+import { distilOptions } from './training.js';
+import { aFunction, objectOf, toggle } from './values.js';
 
 /** Every option of `prune`; its order is that of the help. */
 export const pruneOptions = {
@@ -36,6 +38,11 @@ export const pruneOptions = {
   latencyCache,
   /** Sums weights for criteria that take sums. Default: threads, one a core, for large models that lie in files. */
   weightSums: { schema: aFunction<SumsMaker>() },
+  /** Train what is left towards the dense model, on `data` unless settings give other data. */
+  distil: {
+    schema: v.union([toggle, objectOf(distilOptions)], 'use true, false or an object'),
+    default: false,
+  },
   /** Of random criteria, of draws, and of the inputs of the proof. */
   seed,
 } as const satisfies Options;

@@ -3,6 +3,7 @@ import type { DataSource } from '../data/batch.js';
 import type { DataOptions } from '../data/options.js';
 import { PruneError } from '../errors.js';
 import type { ReconstructOptions } from '../reconstruct/reconstruct.js';
+import type { TrainOptions } from '../training/options.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { SelectMethod, SelectSettings } from '../select/options.js';
 import type { Data } from './data.js';
@@ -19,20 +20,26 @@ export interface ResolvedOptions
     Settled {}
 
 /** What the pipeline takes: the same with data that is open, and with what runs models. */
-export interface PipelineOptions extends Omit<ResolvedOptions, 'data' | 'verifyData' | 'runtime'> {
+export interface PipelineOptions extends Omit<ResolvedOptions, 'data' | 'verifyData' | 'runtime' | 'distil'> {
   readonly runtime: Runtime;
   readonly data?: DataSource | undefined;
   readonly verifyData?: DataSource | undefined;
+  readonly distil?: boolean | EngineDistilOptions | undefined;
+}
+
+/** How the engine trains: on data that is open. */
+export interface EngineDistilOptions extends TrainOptions {
+  readonly data?: DataSource | undefined;
 }
 
 /** Options of `prune` for the engine alone, which opens no files. */
-export type EngineOptions = Omit<PruneOptions, 'data' | 'verifyData' | 'runtime'> &
-  Pick<PipelineOptions, 'runtime' | 'data' | 'verifyData'>;
+export type EngineOptions = Omit<PruneOptions, 'data' | 'verifyData' | 'runtime' | 'distil'> &
+  Pick<PipelineOptions, 'runtime' | 'data' | 'verifyData' | 'distil'>;
 
 /** @throws PruneError `invalid-option`, see `resolveOptions` */
 export function resolvePipelineOptions(given: EngineOptions): PipelineOptions {
-  const { runtime, data, verifyData } = given;
-  return { ...resolveOptions(given), runtime, data, verifyData };
+  const { runtime, data, verifyData, distil } = given;
+  return { ...resolveOptions(given), runtime, data, verifyData, distil };
 }
 
 /** What follows from several options at once. */
@@ -106,6 +113,18 @@ function checkTarget({ ratio, budget, plan, depth, roundTo, data }: PruneOptions
     );
 }
 
+/** Whether the basis of channels is chosen by what they are worth, which pays where weights are solved for. */
+export function rotates({
+  rotation,
+  reconstruct,
+}: Pick<ResolvedOptions, 'rotation' | 'reconstruct'>): boolean {
+  return rotation && repairsWeights(reconstruct);
+}
+
+function repairsWeights(reconstruct: false | ReconstructOptions): boolean {
+  return reconstruct !== false && (reconstruct.repair ?? 'weights') === 'weights';
+}
+
 /** Whether a selection has to be measured where it is to run. */
 export function needsMeasurement({ budget, roundTo }: Pick<PruneOptions, 'budget' | 'roundTo'>): boolean {
   return budget?.latency !== undefined || roundTo === 'auto';
@@ -131,12 +150,13 @@ function scoringOf(
   reconstruct: false | ReconstructOptions,
 ): { readonly criterion: CriterionSpec; readonly select: SelectMethod } {
   if (asked.criterion === 'knapsack') return { criterion: 'taylor', select: 'knapsack' };
-  const solves = reconstruct !== false && (reconstruct.repair ?? 'weights') === 'weights';
+  const solves = repairsWeights(reconstruct);
   const criterion = asked.criterion ?? (solves ? 'obspa' : 'magnitude');
   const { select, budget, scope, ratios = {} } = asked;
   const isOpen = budget !== undefined && scope === undefined && Object.keys(ratios).length === 0;
   const isComparable = isOpen && select === undefined && resolveCriterion(criterion).isComparable === true;
-  return { criterion, select: select ?? (isComparable ? 'knapsack' : 'uniform') };
+  const isTried = solves && (asked.steps ?? 1) === 1 && !needsMeasurement(asked);
+  return { criterion, select: select ?? (isComparable ? (isTried ? 'measured' : 'knapsack') : 'uniform') };
 }
 
 /** Enough to reconstruct on, and not one class only where a file is sorted by class. */

@@ -58,16 +58,18 @@ export const selectionOptions = {
     help: "ratio of single groups, by glob over group, node and tensor names: 'layer4.*=0.7' (repeatable)",
   },
   /**
-   * How many channels each group loses: by a common ratio (`uniform`) or by importance against exact costs (`knapsack`,
-   * which needs a budget). Default: `knapsack` under a budget where the criterion's scores can be compared between groups
-   * (`obspa`) and neither `scope` nor `ratios` is given, which it has no use for; else `uniform`.
+   * How many channels each group loses: by a common ratio (`uniform`), by importance against exact costs (`knapsack`), or
+   * likewise by what cuts do to the model's outputs, the plan being tried beside plain ones (`measured`). The latter two
+   * need a budget. Default: under a budget, where the criterion's scores can be compared between groups (`obspa`) and
+   * neither `scope` nor `ratios` is given, `measured` where weights are solved for in one step, else `knapsack`; in all
+   * other cases `uniform`.
    */
   select: {
     schema: choice(selectMethods),
-    otherwise: 'knapsack with obspa, else uniform',
+    otherwise: 'with obspa measured where weights are solved for, else knapsack; with other criteria uniform',
     flag: '--select <method>',
     group: howMuch,
-    help: 'how a budget is shared out: uniform (one ratio), or knapsack (importance against exact cost)',
+    help: 'how a budget is shared out: uniform (one ratio), knapsack (importance against exact cost), or measured (knapsack, on losses that are measured at the output; the whole plan is tried beside plain ones)',
   },
   /** What solves the knapsack: our own search, or integer programmes by HiGHS, slower and the reference. */
   solver: {

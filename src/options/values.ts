@@ -17,6 +17,14 @@ const numberRemedy = 'use a number';
 
 export const anyNumber = v.pipe(v.number(numberRemedy), v.finite(numberRemedy));
 
+const aboveZeroRemedy = 'use a number above 0';
+
+export const positiveNumber = v.pipe(
+  v.number(aboveZeroRemedy),
+  v.finite(aboveZeroRemedy),
+  v.gtValue(0, aboveZeroRemedy),
+);
+
 const positiveRemedy = 'use a number from 0';
 
 export const numberFromZero = v.pipe(

@@ -2,7 +2,9 @@ import { analyze } from '../analysis/analyze.js';
 import type { Model } from '../onnx/model.js';
 import { resolvePipelineOptions, type EngineOptions } from '../options/resolve.js';
 import { probeProvider } from '../runtime/probe.js';
+import { countedData } from './counted-data.js';
 import { pruneDepth } from './depth.js';
+import { distilWeights } from './distil.js';
 import { proveStages } from './prove.js';
 import { reconstructWeights } from './reconstruct.js';
 import { resultOf } from './report.js';
@@ -20,6 +22,7 @@ const stages: readonly Stage[] = [
   { phase: 'reconstruct', run: reconstructWeights },
   { phase: 'rewrite', run: removeChannels },
   { phase: 'verify', run: proveStages },
+  { phase: 'train', run: distilWeights },
 ];
 
 /**
@@ -27,7 +30,7 @@ const stages: readonly Stage[] = [
  * @throws PruneError `invalid-option`, `budget`, `nothing-to-prune`, `runtime`, `verification` (the proof failed), `aborted`.
  */
 export async function prunePipeline(model: Model, given: EngineOptions): Promise<PruneResult> {
-  const options = resolvePipelineOptions(given);
+  const options = { ...resolvePipelineOptions(given), data: await countedData(model, given) };
   await probeProvider(options.runtime, options.provider);
   const dense = await analyze(model, options);
   const timings: Record<string, number> = { ...dense.timings };

@@ -19,6 +19,7 @@ export function resultOf(draft: Draft, timings: PruneReport['timings']): PruneRe
         graph: dense.canonical.restore(dense.model).graph,
         branches: parts.flatMap(({ branches = [] }) => branches),
         weightsChanged: parts.some(({ weightsChanged }) => weightsChanged),
+        weightsTrained: parts.some(({ weightsTrained }) => weightsTrained),
         bases: parts.flatMap(({ bases = [] }) => bases),
         addedNodes: parts.flatMap(({ addedNodes = [] }) => addedNodes),
         removedNodes: parts.flatMap(({ removedNodes = [] }) => removedNodes),
@@ -56,6 +57,7 @@ function reportOf(draft: Draft, timings: PruneReport['timings']): PruneReport {
     },
     budgets: stated.budgets ?? [],
     knapsack: stated.knapsack,
+    trials: stated.trials ?? [],
     latency: stated.latency,
     coverage: {
       all: coverage(grouping, cost),
@@ -64,6 +66,7 @@ function reportOf(draft: Draft, timings: PruneReport['timings']): PruneReport {
     blockers: blockedBy(grouping, cost).slice(0, 10),
     reconstruction: stated.reconstruction,
     verification: stated.verification,
+    training: stated.training,
     warnings: [
       ...shapes.unknownOps.map(
         ({ node, op }) => `onnxruntime doesn't know op ${op} of node '${node}'; it was left out of the proof`,

@@ -14,9 +14,9 @@ import type { Draft, StageOutcome } from './stage.js';
  */
 export async function selectChannels(draft: Draft, options: PipelineOptions): Promise<StageOutcome> {
   const { choice, latency } = await choose(draft, options);
-  const { plan, budgets, knapsack, warnings } = choice;
+  const { plan, budgets, knapsack, trials, warnings } = choice;
   const groups = outcomes(draft.analysis.grouping, choice);
-  return { draft: { plan }, report: { groups, budgets, knapsack, latency, warnings } };
+  return { draft: { plan }, report: { groups, budgets, knapsack, trials, latency, warnings } };
 }
 
 /** By measurement where the options ask for it. */

@@ -13,11 +13,12 @@ export const attentionOptions = ['heads', 'head-dims', 'both', 'none'] as const;
 
 /**
  * How many channels each group loses: `uniform` by a common ratio in the scope, `knapsack` by importance against exact
- * costs under the budgets.
+ * costs under the budgets, `measured` likewise, but groups are weighed by what their cuts do to the model's outputs, and
+ * the plan is tried beside plain ones; it needs data and weights that are solved for.
  */
 export type SelectMethod = (typeof selectMethods)[number];
 
-export const selectMethods = ['uniform', 'knapsack'] as const;
+export const selectMethods = ['uniform', 'knapsack', 'measured'] as const;
 
 /** What solves a knapsack: our own search, or integer programmes by HiGHS, slower and the reference. */
 export type KnapsackSolver = (typeof solvers)[number];

@@ -46,10 +46,11 @@ export interface Trained {
 /** Training that ended with a loss that is no number, and what was best before. */
 export class TrainingDiverged extends PruneError {
   constructor(
-    error: DivergedError,
+    message: string,
     readonly trained: Trained,
+    cause: unknown,
   ) {
-    super('diverged', error.message, { cause: error });
+    super('diverged', message, { cause });
   }
 }
 
@@ -102,7 +103,7 @@ export async function trainStudent(request: TrainRequest): Promise<Trained> {
     );
     return finish(await loop.run());
   } catch (error) {
-    if (error instanceof DivergedError) throw new TrainingDiverged(error, finish('diverged'));
+    if (error instanceof DivergedError) throw new TrainingDiverged(error.message, finish('diverged'), error);
     throw error;
   } finally {
     await Promise.all([teacher.release(), runner.release(), heldOut.release()]);
