@@ -121,7 +121,9 @@ describe('the defaults', () => {
       const { select, maxRatio } = resolveOptions({ budget: { macs: 0.5 }, ...more });
       return [select, maxRatio];
     };
-    expect(of({ data: 'random' })).toEqual(['knapsack', 0.9]);
+    expect(of({ data: 'random' })).toEqual(['measured', 0.9]);
+    expect(of({ data: 'random', steps: 2 })).toEqual(['knapsack', 0.9]);
+    expect(of({ data: 'random', criterion: 'obspa', reconstruct: false })).toEqual(['knapsack', 0.9]);
     expect(of({ data: 'random', scope: 'local' })).toEqual(['uniform', 1]);
     expect(of({ data: 'random', ratios: { fc: 0.1 } })).toEqual(['uniform', 1]);
     expect(of({ scope: 'global' })).toEqual(['uniform', 0.9]);
