@@ -33,7 +33,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   select: ['plan', 'cost'],
   evaluate: ['runtime', 'data'],
   depth: ['cost', 'rewrite', 'gradients', 'data', 'runtime'],
-  training: ['axes', 'gradients', 'data', 'runtime', 'random'],
+  training: ['groups', 'gradients', 'data', 'runtime', 'random'],
   verify: ['rewrite', 'runtime', 'data'],
   threads: ['members', 'files'],
   bench: ['runtime'],

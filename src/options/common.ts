@@ -18,7 +18,8 @@ export type Phase =
   | 'gradients'
   | 'evaluate'
   | 'sweep'
-  | 'train';
+  | 'train'
+  | 'sparsify';
 
 export interface Progress {
   readonly phase: Phase;

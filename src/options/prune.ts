@@ -10,7 +10,7 @@ import { proofOptions } from './proof.js';
 import { repairOptions } from './repair.js';
 import { scoringOptions } from './scoring.js';
 import { selectionOptions } from './selection.js';
-import { distilOptions } from './training.js';
+import { distilOptions, recipe } from './training.js';
 import { aFunction, objectOf, toggle } from './values.js';
 
 /** Every option of `prune`; its order is that of the help. */
@@ -43,6 +43,11 @@ export const pruneOptions = {
     schema: v.union([toggle, objectOf(distilOptions)], 'use true, false or an object'),
     default: false,
   },
+  /**
+   * Prune while training, before channels are removed: a name, or a recipe of one's own; trained as `distil` says, on its
+   * data. Default: none.
+   */
+  recipe: { schema: recipe },
   /** Of random criteria, of draws, and of the inputs of the proof. */
   seed,
 } as const satisfies Options;

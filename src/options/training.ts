@@ -6,6 +6,8 @@ import type { DistilLossName, DistilLossSettings } from '../training/losses/reso
 import type { TrainOptions as EngineTrainOptions } from '../training/options.js';
 import type { Optimizer } from '../training/optimizers/optimizer.js';
 import { rateSchedules } from '../training/rates.js';
+import type { RecipeMaker } from '../training/recipes/recipe.js';
+import type { RecipeName } from '../training/recipes/resolve.js';
 import type { TrainableSet } from '../training/student.js';
 import { analyzeOptions } from './analyze.js';
 import { data, type Data } from './data.js';
@@ -47,6 +49,19 @@ const loss = v.union([
   lossName,
   made<TrainingLoss>((value) => 'emit' in value, 'give a loss with a function emit'),
   objectOf(lossSettings, ['loss']),
+]);
+
+/** Ways to prune while training. */
+export const recipe = v.union([
+  choice([
+    'gradual',
+    'hesso',
+    'hesso-cric',
+    'mask-sparsity',
+    'annealing',
+    'group-lasso',
+  ] satisfies RecipeName[]),
+  aFunction<RecipeMaker>(),
 ]);
 
 /** How a model is trained; see `TrainOptions` of the training room for what each one means. */
