@@ -7,10 +7,9 @@ import { intersect, scheduleOf, targetAt } from '../schedule/schedule.js';
 import { costOf, limitsOf, type BudgetOutcome, type Priced } from '../select/budget.js';
 import { selectKnapsack } from '../select/knapsack.js';
 import { fastMultiples } from '../select/multiples.js';
-import type { SelectSettings } from '../select/options.js';
 import { select, type KnapsackOutcome, type Selection } from '../select/select.js';
 import { Importance } from './importance.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import { judgedApart, selectByTrials } from './plan-trials.js';
 import type { PlanTrial } from './result.js';
 
@@ -59,25 +58,25 @@ export class ChannelChooser {
    * measured. Rounds to what kernels like best unless the options say otherwise, or too little could go then.
    */
   async choose(cost: Priced, options: PipelineOptions): Promise<Choice> {
-    if (options.roundTo !== undefined) return this.chosen(cost, options);
-    const multiples = fastMultiples(options.provider ?? 'cpu', askedShare(options, cost));
+    if (options.roundTo !== 'fast') return this.chosen(cost, options);
+    const multiples = fastMultiples(options.provider, askedShare(options, cost));
     try {
       return await this.chosen(cost, { ...options, multiples });
     } catch (error) {
       const isTooCoarse =
         error instanceof PruneError && (error.code === 'budget' || error.code === 'nothing-to-prune');
       if (!isTooCoarse) throw error;
-      return this.chosen(cost, options);
+      return this.chosen(cost, { ...options, roundTo: 1 });
     }
   }
 
-  private async chosen(cost: Priced, options: PipelineOptions & SelectSettings): Promise<Choice> {
+  private async chosen(cost: Priced, options: PipelineOptions): Promise<Choice> {
     const { grouping } = this.analysis;
     if (options.select === 'measured') {
       const { selection, trials } = await selectByTrials(this.analysis, cost, options, this.importance);
       return { ...this.choiceOf(selection), trials };
     }
-    const shares = scheduleOf(options.steps ?? 1, options.schedule);
+    const shares = scheduleOf(options.steps, options.schedule);
     const method = options.select === 'knapsack' ? selectKnapsack : select;
     let plan: Plan = { kept: new Map() };
     let selection: Selection | undefined;

@@ -7,12 +7,11 @@ import type { Model } from '../onnx/model.js';
 import type { Plan } from '../plan/plan.js';
 import { selectKnapsack } from '../select/knapsack.js';
 import type { Priced } from '../select/budget.js';
-import type { SelectSettings } from '../select/options.js';
 import { select, type Selection } from '../select/select.js';
 import { OutputError } from '../statistics/output-error.js';
 import type { Importance } from './importance.js';
 import { scaledLosses } from './loss-scales.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import type { PlanTrial } from './result.js';
 import { reconstructWeights } from './reconstruct.js';
 import { removeChannels } from './rewrite.js';
@@ -38,7 +37,7 @@ const batchSize = 16;
 export async function selectByTrials(
   analysis: Analysis,
   cost: Priced,
-  options: PipelineOptions & SelectSettings,
+  options: PipelineOptions,
   importance: Importance,
 ): Promise<{ readonly selection: Selection; readonly trials: readonly PlanTrial[] }> {
   const { grouping, runtime } = analysis;
@@ -49,9 +48,7 @@ export async function selectByTrials(
   const { held, rest } = judgedApart(data);
   const dense = analysis.canonical.restore(analysis.model);
   const outputError = held && (await OutputError.open(dense, held, runtime, signal));
-  const uniform = await attempt(() =>
-    select(grouping, cost, scores, { ...options, select: 'uniform', scope: 'local' }),
-  );
+  const uniform = await attempt(() => select(grouping, cost, scores, { ...options, scope: 'local' }));
   if (!outputError || !uniform) return { selection: layers, trials: [] };
   const scaled = await scaledLosses(analysis, {
     ...{ scores, hessians: importance.hessians, outputError, signal },
@@ -60,7 +57,7 @@ export async function selectByTrials(
       options.onProgress?.({ phase: 'score', done, total, detail: 'groups at the output' }),
   });
   // Losses that add up say little of deep cuts.
-  const near = Math.min(options.maxRatio ?? 1, nearest * uniform.ratio, 0.9);
+  const near = Math.min(options.maxRatio, nearest * uniform.ratio);
   const candidates: (readonly [PlanTrial['name'], Selection | undefined])[] = [
     ['scaled', await attempt(() => selectKnapsack(grouping, cost, scaled, options))],
     ['near', await attempt(() => selectKnapsack(grouping, cost, scaled, { ...options, maxRatio: near }))],
