@@ -14,7 +14,7 @@ import type { Kept } from './difference.js';
 import { explain } from './explain.js';
 import { made, type Feed } from './feeds.js';
 import type { Judge } from './judge.js';
-import { maskedModel } from './masked.js';
+import { maskedModel } from '../masking/masked.js';
 import type { Observation } from './observation.js';
 import { computedName, pinsIn, withPins, type Pins } from './pins.js';
 import type { ProofFailure, SkippedValue } from './report.js';
