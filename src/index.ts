@@ -68,6 +68,9 @@ export type { DistilLossSpec } from './training/losses/resolve.js';
 export type { TrainingLoss } from './training/losses/loss.js';
 export type { AugmentationSpec, BatchChange } from './training/augment/augmentation.js';
 export type { CheckpointStore } from './training/checkpoint.js';
+export { recipes } from './training/recipes/resolve.js';
+export type { RecipeName, RecipeSpec } from './training/recipes/resolve.js';
+export type { Moment, Recipe, RecipeMaker, RecipeSetup } from './training/recipes/recipe.js';
 export type { Optimizer } from './training/optimizers/optimizer.js';
 
 export { dataFromArrays, dataFromBatches } from './data/batches.js';

@@ -9,6 +9,7 @@ import type { ReconstructOptions } from './reconstruct/reconstruct.js';
 import type { LossSpec } from './gradients/losses.js';
 import type { LatencyCache } from './latency/measure.js';
 import type { Provider, Runtime } from './runtime/runtime.js';
+import type { RecipeSpec } from './training/recipes/resolve.js';
 import type { TrainOptions } from './training/options.js';
 import type { Schedule } from './schedule/schedule.js';
 import type { SelectOptions } from './select/options.js';
@@ -29,7 +30,8 @@ export type Phase =
   | 'gradients'
   | 'evaluate'
   | 'sweep'
-  | 'train';
+  | 'train'
+  | 'sparsify';
 
 export interface Progress {
   readonly phase: Phase;
@@ -139,4 +141,9 @@ export interface PruneOptions extends AnalyzeOptions, SelectionOptions, DepthOpt
    * Train what is left towards the dense model, on `data` unless settings give other data. Default false.
    */
   readonly distil?: boolean | DistilOptions | undefined;
+  /**
+   * Prune while training, before channels are removed: a name, or a recipe of one's own; trained as `distil` says, on its
+   * data. Default: none.
+   */
+  readonly recipe?: RecipeSpec | undefined;
 }

@@ -272,6 +272,7 @@ export const pruneFlags = {
   latencyCache: apiOnly,
   weightSums: apiOnly,
   distil: apiOnly,
+  recipe: apiOnly,
   seed,
 } as const satisfies Flags<PruneSettings>;
 

@@ -17,6 +17,7 @@ const labels: Readonly<Record<Progress['phase'], string>> = {
   evaluate: 'evaluating',
   sweep: 'sweeping',
   train: 'training',
+  sparsify: 'pruning while training',
 };
 
 /** Milliseconds between two updates of the line. */

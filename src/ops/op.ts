@@ -24,12 +24,12 @@ import type { Node } from '../onnx/model.js';
  *
  * Sources:
  * `literal` a tensor that stands in the file · `fills` one number everywhere, in a shape it is given ·
- * `sizes` the sizes of what it reads, whatever the elements · `ranked` the rank of the output follows from those of the
+ * `sizes` the sizes of what it reads, whatever the elements: as a list, or if it `counts` their product · `ranked` the rank of the output follows from those of the
  * inputs, whatever they hold.
  *
  * Control: `branches` one of two bodies is run.
  *
- * Layers: `layer` multiplies what it reads by a weight and can be solved for it · `spatial` by a kernel at each
+ * Layers: `layer` multiplies what it reads by a weight and can be solved for it · `timed` its time follows from its widths · `spatial` by a kernel at each
  * position · `recurrent` step after step · `resets` multiplies the state by a gate before the weight does.
  */
 export type Trait =
@@ -62,9 +62,11 @@ export type Trait =
   | 'literal'
   | 'fills'
   | 'sizes'
+  | 'counts'
   | 'ranked'
   | 'branches'
   | 'layer'
+  | 'timed'
   | 'spatial'
   | 'recurrent'
   | 'resets';

@@ -14,6 +14,7 @@ import type { PruneResult } from './result.js';
 import { removeChannels } from './rewrite.js';
 import { rotateChannels } from './rotate.js';
 import { selectChannels } from './select.js';
+import { pruneWhileTraining } from './sparsify.js';
 import { advance, draftOf, type Stage } from './stage.js';
 
 /** What is done to a model once it is analysed, in order. */
@@ -21,6 +22,7 @@ const stages: readonly Stage[] = [
   { phase: 'depth', run: pruneDepth },
   { phase: 'rotation', run: rotateChannels },
   { phase: 'select', run: selectChannels },
+  { phase: 'sparsify', run: pruneWhileTraining },
   { phase: 'reconstruct', run: reconstructWeights },
   { phase: 'rewrite', run: removeChannels },
   { phase: 'verify', run: proveStages },

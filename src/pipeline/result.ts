@@ -131,6 +131,8 @@ export interface PruneReport {
   /** Undefined where weights were only sliced. */
   readonly reconstruction: ReconstructionReport | undefined;
   readonly verification: VerifyReport | undefined;
+  /** How training with a recipe went; undefined without one. */
+  readonly sparsification: TrainingReport | undefined;
   /** Undefined where weights were not trained. */
   readonly training: TrainingReport | undefined;
   readonly warnings: readonly string[];
