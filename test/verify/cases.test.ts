@@ -69,7 +69,7 @@ describe('ops that onnxruntime does not know', () => {
     for (const { proof, why } of report.verification!.outputs)
       expect([proof, why]).toEqual([
         'inputs',
-        expect.stringMatching(/doesn't know op (TRT:)?EfficientNMS_TRT/),
+        expect.stringMatching(/doesn't know op (TRT::)?EfficientNMS_TRT/),
       ]);
     expect(report.warnings).toEqual([expect.stringMatching(/left out of the proof/)]);
   });
