@@ -3,7 +3,7 @@ import { checkOpset, opsetOf } from '../onnx/domain.js';
 import type { Model } from '../onnx/model.js';
 import { validateModel } from '../onnx/validate.js';
 import { ops } from '../ops/index.js';
-import type { AnalyzeOptions } from '../options.js';
+import type { AnalyzeOptions } from '../options/analyze.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { readRefusal } from '../shapes/failures.js';
 import type { Shapes } from '../shapes/shapes.js';
