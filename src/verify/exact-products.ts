@@ -5,7 +5,7 @@ import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { integerTensor, rawTensor } from '../onnx/values.js';
 import { findConstants } from '../ops/constants.js';
 import { has, operandIndex } from '../ops/index.js';
-import { makeNode } from '../rewrite/edit.js';
+import { makeNode } from '../edit/model-edit.js';
 
 /** Whether any node multiplies signed 8-bit weights. */
 export function multipliesSigned(model: Model, dtypeOf: DtypeOf): boolean {
