@@ -21,7 +21,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   plan: ['groups'],
   cost: ['groups'],
   rewrite: ['plan'],
-  data: ['onnx', 'random'],
+  data: ['onnx', 'random', 'files'],
   linear: ['runtime'],
   gradients: ['shapes', 'data'],
   members: ['groups'],

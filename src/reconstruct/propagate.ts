@@ -1,3 +1,4 @@
+import { emptyNamed, ownValue } from '../onnx/named.js';
 import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
 import type { DataSource } from '../data/batch.js';
 import { PruneError, throwIfAborted } from '../errors.js';
@@ -86,7 +87,7 @@ async function storeInputs(
   for await (const { inputs } of data) {
     throwIfAborted(signal);
     for (const { name } of graph.inputs) {
-      const given = inputs[name];
+      const given = ownValue(inputs, name);
       if (!given || !lastUse.has(name)) continue;
       const tensors = store.get(name) ?? [];
       tensors.push(runtime.tensor(given.dtype, given.data, given.dims));
@@ -123,7 +124,7 @@ async function runSegment(
     const batches = [...store.values()].reduce((most, { length }) => Math.max(most, length), 0);
     for (let batch = 0; batch < batches; batch++) {
       throwIfAborted(signal);
-      const feeds: Record<string, RuntimeTensor> = {};
+      const feeds = emptyNamed<RuntimeTensor>();
       for (const name of session.inputNames) feeds[name] = store.get(name)![batch]!;
       const results = await session.run(feeds);
       for (const key of outputs) store.get(key)!.push(results[key]!);

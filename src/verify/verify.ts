@@ -1,3 +1,4 @@
+import { emptyNamed } from '../onnx/named.js';
 import type { InferenceSession } from 'onnxruntime-common';
 import type { AxisCoupling } from '../axes/couple.js';
 import { nodeLabel } from '../axes/couple.js';
@@ -227,7 +228,7 @@ class Proof {
   private async checkShapes(variant: Shapes): Promise<ProofFailure | undefined> {
     const { pruned, analysis, runtime, signal } = this.input;
     const predicted = predictShapes(analysis, this.projection, (value) => variant.of(value));
-    const inputs: Record<string, readonly number[]> = {};
+    const inputs = emptyNamed<readonly number[]>();
     for (const name of variant.inputs.keys()) inputs[name] = predicted(name) as readonly number[];
     let actual: Shapes;
     try {
@@ -271,7 +272,7 @@ class Proof {
 
   private async givenFeeds(given: Readonly<Record<string, Tensor>>): Promise<Feed> {
     const { dense, runtime, signal } = this.input;
-    const shapes: Record<string, readonly number[]> = {};
+    const shapes = emptyNamed<readonly number[]>();
     for (const [name, { dims }] of Object.entries(given)) shapes[name] = dims;
     return {
       shapes: await inferShapes(dense, runtime, { shapes, signal }),
