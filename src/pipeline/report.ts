@@ -65,6 +65,7 @@ function reportOf(draft: Draft, timings: PruneReport['timings']): PruneReport {
     reconstruction: stated.reconstruction,
     verification: stated.verification,
     warnings: [
+      ...dense.warnings,
       ...shapes.unknownOps.map(
         ({ node, op }) => `onnxruntime doesn't know op ${op} of node '${node}'; it was left out of the proof`,
       ),
