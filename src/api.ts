@@ -12,6 +12,9 @@ import type { Model } from './onnx/model.js';
 import type { AnalyzeOptions, CommonOptions, PruneOptions, VerifyLevel } from './options.js';
 import type { PruneResult } from './pipeline/result.js';
 import type { Provider, Runtime } from './runtime/runtime.js';
+import type { CheckpointStore } from './training/checkpoint.js';
+import type { TrainOptions } from './training/options.js';
+import type { Trained } from './training/train.js';
 import type { VerifyReport } from './verify/report.js';
 
 /**
@@ -25,12 +28,40 @@ export type ModelSource = Model | Uint8Array | string | URL;
 /** Ready batches, a path (or `random` or `synthetic`), or a path with how to read it. */
 export type Data = DataSource | DataOptions | string;
 
+/** How a model is trained: `TrainOptions` with data and checkpoints as they lie in files. */
+export interface TrainingSettings extends Omit<TrainOptions, 'checkpoint'> {
+  /** Where states are written after each pass, to go on from: a folder, or what keeps them. */
+  readonly checkpoint?: string | CheckpointStore | undefined;
+}
+
+/** How a pruned model is trained towards the dense one. */
+export interface DistilSettings extends TrainingSettings {
+  /** Examples to train on. Default: those that channels are scored by. */
+  readonly data?: Data | undefined;
+}
+
+/** Options of `train`. */
+export interface TrainSettings extends TrainingSettings, CommonOptions {
+  /** Examples to train on. */
+  readonly data: Data;
+  /** The content of the plan file that was written with the pruned model, for the losses `inner` and `flow`. */
+  readonly plan?: unknown;
+  /** Shapes of graph inputs, as for `prune`. */
+  readonly shapes?: AnalyzeOptions['shapes'];
+  /** As it was given to `prune`. */
+  readonly axisRules?: AnalyzeOptions['axisRules'];
+  /** As it was given to `prune`. */
+  readonly allowIo?: AnalyzeOptions['allowIo'];
+}
+
 /** Options of `prune`: exactly one of `ratio`, `budget` and `plan`, or `depth` with or without one of the first two. */
-export interface PruneSettings extends Omit<PruneOptions, 'data' | 'verifyData'> {
+export interface PruneSettings extends Omit<PruneOptions, 'data' | 'verifyData' | 'distil'> {
   /** Calibration data: examples like those the model will see, without labels. */
   readonly data?: Data | undefined;
   /** Its first batch is compared too, besides random inputs. */
   readonly verifyData?: Data | undefined;
+  /** Train what is left towards the dense model, as settings say. Default false. */
+  readonly distil?: boolean | DistilSettings | undefined;
 }
 
 export interface VerifySettings extends CommonOptions {
@@ -145,7 +176,11 @@ export async function prune(model: ModelSource, options: PruneSettings): Promise
   const latencyCache = options.latencyCache ?? file;
   try {
     const weightSums = options.weightSums ?? sumsInThreads;
-    return await prunePipeline(loaded, { ...options, runtime, data, verifyData, latencyCache, weightSums });
+    const distil =
+      typeof options.distil === 'object'
+        ? { ...options.distil, ...(await trainingOf(options.distil)), data: await open(options.distil.data) }
+        : options.distil;
+    return await prunePipeline(loaded, { ...options, runtime, data, verifyData, latencyCache, weightSums, distil }); // prettier-ignore
   } finally {
     await file?.flush();
   }
@@ -166,9 +201,43 @@ async function latencyFile({ name, version }: Runtime, { provider = 'cpu', threa
 }
 
 /**
+ * Trains a pruned model towards its dense original, or towards labels; nothing but the two files and data is needed. What
+ * it hands out is never worse than it was on the examples that are held out.
+ * @throws TrainingDiverged with the last good state, and what `loadModel` throws
+ */
+export async function train(
+  dense: ModelSource,
+  pruned: ModelSource,
+  settings: TrainSettings,
+): Promise<Trained> {
+  const { data, plan, ...options } = settings;
+  const [whole, student, { trainModel }, { slicingOf }] = await Promise.all([
+    analyze(dense, settings),
+    toModel(pruned),
+    import('./pipeline/train.js'),
+    import('./pipeline/train-plan.js'),
+  ]);
+  return trainModel(whole, student, {
+    ...options,
+    ...(await trainingOf(options)),
+    runtime: whole.runtime,
+    data: await openData(data, whole.model),
+    slicing: plan === undefined ? undefined : await slicingOf(whole, plan, settings),
+  });
+}
+
+async function trainingOf({
+  checkpoint,
+}: TrainingSettings): Promise<{ readonly checkpoint: CheckpointStore | undefined }> {
+  if (typeof checkpoint !== 'string') return { checkpoint };
+  const { CheckpointFolder } = await import('./files/checkpoint-folder.js');
+  return { checkpoint: new CheckpointFolder(checkpoint) };
+}
+
+/**
  * Proves again that a pruned model computes what the dense one does with the channels of a plan masked. A failed proof
- * is a report with `passed: false`. Where the plan says that weights were reconstructed, only shapes are compared:
- * values were when it was pruned.
+ * is a report with `passed: false`. Where the plan says that weights were changed, the structure is proved, with weights
+ * re-drawn alike in both models, and not their values: those were when it was pruned.
  * @throws PruneError `invalid-option` for a plan of another model, `runtime`, and what `loadModel` throws.
  */
 export async function verify(

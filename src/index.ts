@@ -10,16 +10,19 @@ export {
   requireProvider,
   robustness,
   saveModel,
+  train,
   verify,
 } from './api.js';
 export type {
   BenchSettings,
   Data,
+  DistilSettings,
   EvaluateSettings,
   GradientSettings,
   ModelSource,
   PruneSettings,
   RobustnessSettings,
+  TrainSettings,
   VerifySettings,
 } from './api.js';
 export { inspect } from './analysis/inspect.js';
@@ -56,6 +59,19 @@ export { losses } from './gradients/losses.js';
 export type { Loss, LossName, LossSettings, LossSpec } from './gradients/losses.js';
 export type { GradientResult } from './gradients/gradients.js';
 export type { Schedule } from './schedule/schedule.js';
+
+export { TrainingDiverged } from './training/train.js';
+export type { Trained } from './training/train.js';
+export type { TrainOptions } from './training/options.js';
+export type { TrainingReport } from './training/report.js';
+export type { DistilLossSpec } from './training/losses/resolve.js';
+export type { TrainingLoss } from './training/losses/loss.js';
+export type { AugmentationSpec, BatchChange } from './training/augment/augmentation.js';
+export type { CheckpointStore } from './training/checkpoint.js';
+export { recipes } from './training/recipes/resolve.js';
+export type { RecipeName, RecipeSpec } from './training/recipes/resolve.js';
+export type { Moment, Recipe, RecipeMaker, RecipeSetup } from './training/recipes/recipe.js';
+export type { Optimizer } from './training/optimizers/optimizer.js';
 
 export { dataFromArrays, dataFromBatches } from './data/batches.js';
 export { modelInputs } from './data/inputs.js';

@@ -9,6 +9,8 @@ import type { ReconstructOptions } from './reconstruct/reconstruct.js';
 import type { LossSpec } from './gradients/losses.js';
 import type { LatencyCache } from './latency/measure.js';
 import type { Provider, Runtime } from './runtime/runtime.js';
+import type { RecipeSpec } from './training/recipes/resolve.js';
+import type { TrainOptions } from './training/options.js';
 import type { Schedule } from './schedule/schedule.js';
 import type { SelectOptions } from './select/options.js';
 
@@ -27,7 +29,9 @@ export type Phase =
   | 'measure'
   | 'gradients'
   | 'evaluate'
-  | 'sweep';
+  | 'sweep'
+  | 'train'
+  | 'sparsify';
 
 export interface Progress {
   readonly phase: Phase;
@@ -75,6 +79,12 @@ export interface DepthOptions {
 export interface SelectionOptions extends SelectOptions {
   /** A plan file's content, to repeat an earlier selection. */
   readonly plan?: unknown;
+}
+
+/** How a pruned model is trained. */
+export interface DistilOptions extends TrainOptions {
+  /** Examples to train on. Default: those that channels are scored by. */
+  readonly data?: DataSource | undefined;
 }
 
 export type VerifyLevel = 'none' | 'shapes' | 'sample' | 'outputs' | 'full';
@@ -127,4 +137,13 @@ export interface PruneOptions extends AnalyzeOptions, SelectionOptions, DepthOpt
   readonly verify?: VerifyLevel | undefined;
   /** Inputs to prove it on besides random ones. */
   readonly verifyData?: DataSource | undefined;
+  /**
+   * Train what is left towards the dense model, on `data` unless settings give other data. Default false.
+   */
+  readonly distil?: boolean | DistilOptions | undefined;
+  /**
+   * Prune while training, before channels are removed: a name, or a recipe of one's own; trained as `distil` says, on its
+   * data. Default: none.
+   */
+  readonly recipe?: RecipeSpec | undefined;
 }

@@ -33,7 +33,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   select: ['plan', 'cost'],
   evaluate: ['runtime', 'data'],
   depth: ['cost', 'rewrite', 'gradients', 'data', 'runtime'],
-  training: ['axes', 'gradients', 'data', 'runtime', 'random'],
+  training: ['groups', 'gradients', 'data', 'runtime', 'random'],
   verify: ['rewrite', 'runtime', 'data'],
   threads: ['members', 'files'],
   bench: ['runtime'],
@@ -67,6 +67,23 @@ describe('the rooms', () => {
   it('are all listed', () => {
     const known = [...Object.keys(rooms), ...contracts.map(roomOf), ...assembly, 'report', 'cli'];
     expect([...new Set(files.map(roomOf))].filter((room) => !known.includes(room))).toEqual([]);
+  });
+
+  it('are those of CONTRIBUTING.md', () => {
+    const page = readFileSync(join(dirname(import.meta.dirname), 'CONTRIBUTING.md'), 'utf8');
+    // Formatters pad tables.
+    const [, rows = ''] = /\n\| room +\| holds +\| may import +\|\n[| -]+\n((?:\|.*\n)+)/.exec(page) ?? [];
+    const told = rows
+      .trim()
+      .split('\n')
+      .map((row) => {
+        const [room, , imports] = row
+          .split('|')
+          .slice(1, -1)
+          .map((cell) => cell.trim());
+        return [room, imports ? imports.split(', ') : []];
+      });
+    expect(Object.fromEntries(told)).toEqual(rooms);
   });
 
   it('have no cycle in their table', () => {

@@ -1,6 +1,7 @@
 import type { Model, Node } from '../onnx/model.js';
 
 import { capturedNames } from '../onnx/graph-index.js';
+import { has, qualifiedName } from '../ops/index.js';
 import { applyRelation } from './apply.js';
 import { sum, type Axis, type Blocker } from './axis.js';
 import { opContext, type ValueFacts } from './context.js';
@@ -10,7 +11,7 @@ import { findConstants, type ConstantSource } from '../ops/constants.js';
 import { RelationError, type StatedRelation } from './relation.js';
 import { rolesOf, type ParameterRead, type RoleUse } from './roles.js';
 import { NoRelation, type AxisRule } from './rule.js';
-import { axisRuleFamilies, axisRules } from './rules/index.js';
+import { axisRules } from './rules/index.js';
 import { AxisSystem } from './system.js';
 
 /** A use of a constant tensor by a node: uses of one tensor are free of each other unless it is tied. */
@@ -127,13 +128,18 @@ class Coupling {
     const candidate = this.candidates.get(index);
     if (candidate && this.permute(candidate)) return unrelated(permutationNotation(candidate));
     if (this.permuting.has(index)) return unrelated('_ -> _');
-    const origin: Blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why: '' };
+    const origin: Blocker = {
+      node: nodeLabel(node, index),
+      op: qualifiedName(node),
+      axis: 'all axes',
+      why: '',
+    };
     const firstParameter = this.parameters.length;
     const inputs = node.inputs.map((value, input) => this.inputAxes(value, index, input));
     const parameters = this.parametersRead(node, firstParameter);
     try {
       if (hasSubgraph(node)) throw new NoRelation('it holds a subgraph');
-      const rule = this.rules.get(opName(node));
+      const rule = this.rules.get(qualifiedName(node));
       if (!rule) throw new NoRelation('no rule is known for this op');
       const context = opContext(this.model, node, this.facts, this.sources);
       const result = typeof rule === 'function' ? rule(context) : rule;
@@ -187,7 +193,7 @@ class Coupling {
   /** Gives a value inside a permutation axes that stay: it goes with the nodes when the permutation changes. */
   private blockValue(value: string, node: Node, index: number): void {
     const why = 'it is inside a permutation';
-    const blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why };
+    const blocker = { node: nodeLabel(node, index), op: qualifiedName(node), axis: 'all axes', why };
     const axes = this.freshAxes(value, blocker);
     if (!axes) return;
     for (const axis of axes) this.system.block(axis, blocker);
@@ -196,7 +202,7 @@ class Coupling {
 
   private blockSizes(value: string, node: Node, index: number): void {
     const why = 'its entries are sizes or indices';
-    const blocker = { node: nodeLabel(node, index), op: opName(node), axis: 'all axes', why };
+    const blocker = { node: nodeLabel(node, index), op: qualifiedName(node), axis: 'all axes', why };
     for (const axis of this.axes.get(value) ?? []) this.system.block(axis, blocker);
   }
 
@@ -251,15 +257,10 @@ class Coupling {
       );
       // The first input of a rearranging op is what it rearranges; the others hold shapes, indices and scales.
       const only =
-        large.length === 1 || this.isRearranging(node) ? (present[0] as number | undefined) : undefined;
+        large.length === 1 || has(node, 'rearranges') ? (present[0] as number | undefined) : undefined;
       for (const value of node.outputs) this.derived.set(value, only);
     }
     return read;
-  }
-
-  private isRearranging(node: Node): boolean {
-    const op = opName(node);
-    return op === 'DequantizeLinear' || op in axisRuleFamilies.movement! || op in axisRuleFamilies.indexing!;
   }
 
   private parse(text: string): Notation {
@@ -275,10 +276,6 @@ const unrelated = (notation: string): StatedRelation => ({ notation, letters: ne
 function permutationNotation({ axis }: Permutation): string {
   const letters = Array.from({ length: axis + 1 }, (_, i) => String.fromCharCode(97 + i));
   return `${letters.join(' ')} … -> ${letters.with(axis, `π(${letters[axis]})`).join(' ')} …`;
-}
-
-function opName(node: Node): string {
-  return node.domain ? `${node.domain}::${node.opType}` : node.opType;
 }
 
 function contractOf(value: string, side: 'input' | 'output', axis?: number): Blocker {

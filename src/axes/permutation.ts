@@ -1,6 +1,7 @@
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import { intAttribute, intsAttribute } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
+import { has } from '../ops/index.js';
 
 /**
  * Positions of one axis in a new order, known from the file alone: a Reshape, Transpose and Reshape that only shuffle
@@ -29,17 +30,15 @@ export function findPermutations(
   isParameter: (value: string) => boolean,
 ): ReadonlyMap<number, Permutation> {
   const found = new Map<number, Permutation>();
-  const relevant = graph.nodes.some(({ opType }) => opType === 'Transpose' || opType === 'Gather');
+  const relevant = graph.nodes.some((node) => has(node, 'permutes', 'gathers'));
   if (!relevant) return found;
   const index = indexGraph(graph);
   graph.nodes.forEach((node, i) => {
-    if (node.domain !== '') return;
-    const permutation =
-      node.opType === 'Transpose'
-        ? shuffleAround(node, i, index, facts)
-        : node.opType === 'Gather' && !isParameter(node.inputs[0]!)
-          ? constantGather(node, i, facts)
-          : undefined;
+    const permutation = has(node, 'permutes')
+      ? shuffleAround(node, i, index, facts)
+      : has(node, 'gathers') && !isParameter(node.inputs[0]!)
+        ? constantGather(node, i, facts)
+        : undefined;
     if (permutation) found.set(permutation.nodes[0]!, permutation);
   });
   return found;
@@ -54,8 +53,7 @@ function shuffleAround(
 ): Permutation | undefined {
   const first = producer.get(node.inputs[0]!);
   const [last, ...others] = consumers.get(node.outputs[0]!) ?? [];
-  const isReshape = (other: Node | undefined): boolean => other?.opType === 'Reshape' && other.domain === '';
-  if (!first || !last || others.length > 0 || !isReshape(first.node) || !isReshape(last.node))
+  if (!first || !last || others.length > 0 || !has(first.node, 'reshapes') || !has(last.node, 'reshapes'))
     return undefined;
   if (last.input !== 0 || consumers.get(node.inputs[0]!)!.length > 1) return undefined;
   if (outputs.has(node.inputs[0]!) || outputs.has(node.outputs[0]!)) return undefined;

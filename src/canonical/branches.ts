@@ -3,6 +3,7 @@ import { capturedNames } from '../onnx/graph-index.js';
 import type { Graph, Model, Node, ValueInfo } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
 import type { Tensor } from '../onnx/tensor.js';
+import { has } from '../ops/index.js';
 import { withRenamed } from './rename.js';
 
 /**
@@ -42,7 +43,7 @@ interface OpenBranch {
 
 /** Whether an If is of a form that can be opened. */
 export function isOpenable(node: Node, opset: number): boolean {
-  if (node.opType !== 'If' || node.domain !== '' || opset < 9) return false;
+  if (!has(node, 'branches') || opset < 9) return false;
   const bodies = new Map(graphAttributes(node).map(({ attribute, graph }) => [attribute, graph]));
   return (
     node.outputs.every((name) => name !== '') &&

@@ -6,17 +6,13 @@ import type { Attribute, Graph, Model, Node } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
+import { has } from '../ops/index.js';
 
 /** Copies at most: paths through a graph can multiply. */
 const maxCopies = 1000;
 
 /** Larger constants are taken to hold data. */
 const maxFillerElements = 2 ** 16;
-
-/** Ops that only move the elements of their first input; the others hold shapes and indices. */
-const moving = new Set(
-  'Identity Slice Split Squeeze Unsqueeze Reshape Flatten Transpose Expand Gather'.split(' '),
-);
 
 export interface CopiedFillers {
   readonly model: Model;
@@ -114,11 +110,10 @@ function filledNodes(graph: Graph): Set<number> {
   for (const [name, { tensor }] of sources) if (isUniform(tensor)) values.add(name);
   const nodes = new Set<number>();
   graph.nodes.forEach((node, index) => {
-    if (node.domain !== '' || sources.has(node.outputs[0] ?? '')) return;
-    const isFill =
-      node.opType === 'ConstantOfShape'
-        ? isFloat(tensorAttribute(node, 'value')?.dtype ?? 'float32')
-        : moving.has(node.opType) && values.has(node.inputs[0] ?? '');
+    if (sources.has(node.outputs[0] ?? '')) return;
+    const isFill = has(node, 'fills')
+      ? isFloat(tensorAttribute(node, 'value')?.dtype ?? 'float32')
+      : has(node, 'moves') && !has(node, 'joins') && values.has(node.inputs[0] ?? '');
     if (!isFill) return;
     nodes.add(index);
     for (const name of node.outputs) values.add(name);

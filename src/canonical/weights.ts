@@ -3,6 +3,7 @@ import { isFloat } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount } from '../onnx/tensor.js';
+import { has } from '../ops/index.js';
 import { ModelEdit } from '../rewrite/edit.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
@@ -56,7 +57,9 @@ function normalisedWeights({ graph }: Model): Map<string, number> {
     // Replaced are nodes that give one value, by ops without bodies.
     const [output = '', ...others] = node.outputs.filter((name) => read.has(name));
     if (node.domain !== '' || !isConstant || others.length > 0 || capturedNames(node).length > 0) return;
-    const behind = isStatistic(node) && elements(node) > 1;
+    // In training mode a normalisation takes statistics of its own.
+    const isStatistic = has(node, 'statistic') || intAttribute(node, 'training_mode', 0) === 1;
+    const behind = isStatistic && elements(node) > 1;
     constants.set(output, behind || operands.some((name) => constants.get(name)));
     sizes.set(output, elements(node));
     if (!pinned.has(output)) writers.set(output, index);
@@ -72,14 +75,3 @@ function normalisedWeights({ graph }: Model): Map<string, number> {
   }
   return wanted;
 }
-
-/** Ops whose outputs depend on all elements along an axis, other than by a product with weights. */
-function isStatistic(node: Node): boolean {
-  if (node.opType === 'BatchNormalization') return intAttribute(node, 'training_mode', 0) === 1;
-  return node.opType.startsWith('Reduce') || normalisations.has(node.opType);
-}
-
-const normalisations = new Set(
-  `InstanceNormalization GroupNormalization LayerNormalization RMSNormalization MeanVarianceNormalization
-   LpNormalization Softmax LogSoftmax`.split(/\s+/),
-);

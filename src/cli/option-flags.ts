@@ -139,8 +139,8 @@ export const pruneFlags = {
   select: {
     flags: '--select <method>',
     group: target,
-    help: 'how a budget is shared out: uniform (one ratio), or knapsack (importance against exact cost) (default: knapsack with obspa, else uniform)',
-    value: choice('uniform', 'knapsack'),
+    help: 'how a budget is shared out: uniform (one ratio), knapsack (importance against exact cost), or measured (knapsack, on losses that are measured at the output; the whole plan is tried beside plain ones) (default: with obspa measured where weights are solved for, else knapsack; with other criteria uniform)',
+    value: choice('uniform', 'knapsack', 'measured'),
   },
   solver: {
     flags: '--solver <name>',
@@ -271,6 +271,8 @@ export const pruneFlags = {
   threads: apiOnly,
   latencyCache: apiOnly,
   weightSums: apiOnly,
+  distil: apiOnly,
+  recipe: apiOnly,
   seed,
 } as const satisfies Flags<PruneSettings>;
 

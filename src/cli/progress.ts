@@ -16,6 +16,8 @@ const labels: Readonly<Record<Progress['phase'], string>> = {
   gradients: 'differentiating',
   evaluate: 'evaluating',
   sweep: 'sweeping',
+  train: 'training',
+  sparsify: 'pruning while training',
 };
 
 /** Milliseconds between two updates of the line. */

@@ -2,6 +2,7 @@ import type { Axis } from '../axes/axis.js';
 import type { Grouping } from '../groups/group.js';
 import { bitsOf, type DataType } from '../onnx/data-type.js';
 import { capturedNames } from '../onnx/graph-index.js';
+import { has } from '../ops/index.js';
 import type { CostModel, SizeOf } from './cost.js';
 import { evaluate, type Monomial } from './polynomial.js';
 
@@ -10,9 +11,6 @@ interface ValueTypes {
   of(value: string): readonly (number | undefined)[] | undefined;
   dtypeOf(value: string): DataType | undefined;
 }
-
-/** Ops whose output is their first input under another shape: runtimes don't copy it. */
-const views: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
 
 /** A buffer: who writes it and who is the last to read it, by position in the graph (-1 for inputs). */
 interface Buffer {
@@ -68,7 +66,8 @@ export function activationMemory(
       for (const output of node.outputs) constants.add(output);
       return;
     }
-    const viewed = views.has(node.opType) && node.domain === '' ? buffers.get(node.inputs[0]!) : undefined;
+    // Runtimes don't copy a value to give it another shape.
+    const viewed = has(node, 'view') ? buffers.get(node.inputs[0]!) : undefined;
     for (const output of node.outputs) {
       if (viewed) buffers.set(output, viewed);
       else if (output) write(output, index);

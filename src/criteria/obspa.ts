@@ -2,8 +2,9 @@ import { defineCriterion, type CriterionResult } from './criterion.js';
 import { defaultMagnitude } from './magnitude.js';
 import { aggregate, normalize } from './scheme.js';
 import { usualDrift, type MemberDrift, type MemberHessian } from '../members/measured.js';
+import { Surgery, surgeryWork } from './surgery.js';
 
-/** Multiplications of downdates (columns² × removed columns) up to which channels are picked one by one. */
+/** Multiplications up to which the channels of a group are picked one by one: some seconds. */
 const greedyWork = 5e9;
 
 /**
@@ -79,12 +80,11 @@ function squaredShares(magnitudes: CriterionResult): Float64Array | undefined {
 
 /** What each channel costs when its turn comes; never less than what went before it. */
 export function removalLosses(hessians: readonly MemberHessian[], size: number): Float64Array {
-  const work = hessians.reduce((sum, { channels }) => sum + channels.length ** 3, 0);
-  const isGreedy = work <= greedyWork;
-  const layers = hessians.map((hessian) => new Surgery(hessian, size, isGreedy));
+  const layers = hessians.map((hessian) => new Surgery(hessian, size));
+  const costs = (channel: number): number => layers.reduce((sum, { losses }) => sum + losses[channel]!, 0);
   const losses = new Float64Array(size);
-  const costs = (channel: number): number => layers.reduce((sum, layer) => sum + layer.loss(channel), 0);
-  if (!isGreedy) return losses.map((_, channel) => costs(channel));
+  const work = hessians.reduce((sum, hessian) => sum + surgeryWork(hessian), 0);
+  if (work > greedyWork) return losses.map((_, channel) => costs(channel));
   const left = new Set(losses.keys());
   let highest = 0;
   while (left.size > 0) {
@@ -100,111 +100,4 @@ export function removalLosses(hessians: readonly MemberHessian[], size: number):
     for (const layer of layers) layer.remove(best);
   }
   return losses;
-}
-
-/** One layer's weights and inverse, as channels go. */
-class Surgery {
-  private readonly columnsOf: readonly Int32Array[];
-  private readonly inverse: Float64Array;
-  private readonly weights: Float64Array;
-  private readonly width: number;
-
-  constructor(
-    private readonly hessian: MemberHessian,
-    size: number,
-    isGreedy: boolean,
-  ) {
-    const lists = Array.from({ length: size }, (): number[] => []);
-    hessian.channels.forEach((channel, column) => lists[channel]?.push(column));
-    this.columnsOf = lists.map((list) => Int32Array.from(list));
-    this.inverse = isGreedy ? hessian.inverse.slice() : hessian.inverse;
-    this.weights = isGreedy ? hessian.weights.slice() : hessian.weights;
-    this.width = hessian.channels.length;
-  }
-
-  loss(channel: number): number {
-    const columns = this.columnsOf[channel]!;
-    const solved = this.solved(columns);
-    let loss = 0;
-    for (let r = 0; r < this.hessian.outputs; r++)
-      for (let i = 0; i < columns.length; i++)
-        loss += this.weights[r * this.width + columns[i]!]! * solved[r * columns.length + i]!;
-    return loss;
-  }
-
-  remove(channel: number): void {
-    const columns = this.columnsOf[channel]!;
-    const { width, inverse, weights } = this;
-    const solved = this.solved(columns);
-    // Rows of H⁻¹_B:, copied since they change below.
-    const rows = Float64Array.from(
-      { length: columns.length * width },
-      (_, i) => inverse[columns[Math.floor(i / width)]! * width + (i % width)]!,
-    );
-    const scaled = solveSymmetric(this.block(columns), columns.length, rows, width);
-    for (let r = 0; r < this.hessian.outputs; r++)
-      for (let i = 0; i < columns.length; i++) {
-        const factor = solved[r * columns.length + i]!;
-        if (factor === 0) continue;
-        for (let j = 0; j < width; j++) weights[r * width + j]! -= factor * rows[i * width + j]!;
-      }
-    for (let k = 0; k < width; k++)
-      for (let i = 0; i < columns.length; i++) {
-        const factor = rows[i * width + k]!;
-        if (factor === 0) continue;
-        for (let j = 0; j < width; j++) inverse[k * width + j]! -= factor * scaled[i * width + j]!;
-      }
-    // A unit diagonal keeps later blocks solvable, should they touch removed columns.
-    for (const column of columns) {
-      for (let j = 0; j < width; j++) inverse[column * width + j] = inverse[j * width + column] = 0;
-      inverse[column * width + column] = 1;
-      for (let r = 0; r < this.hessian.outputs; r++) weights[r * width + column] = 0;
-    }
-  }
-
-  /** w_B [(H⁻¹)_BB]⁻¹ for each row: [outputs, |B|] */
-  private solved(columns: Int32Array): Float64Array {
-    const { outputs } = this.hessian;
-    const size = columns.length;
-    const right = new Float64Array(size * outputs);
-    for (let i = 0; i < size; i++)
-      for (let r = 0; r < outputs; r++) right[i * outputs + r] = this.weights[r * this.width + columns[i]!]!;
-    const solved = solveSymmetric(this.block(columns), size, right, outputs);
-    const out = new Float64Array(right.length);
-    for (let i = 0; i < size; i++)
-      for (let r = 0; r < outputs; r++) out[r * size + i] = solved[i * outputs + r]!;
-    return out;
-  }
-
-  private block(columns: Int32Array): Float64Array {
-    const size = columns.length;
-    const out = new Float64Array(size * size);
-    for (let i = 0; i < size; i++)
-      for (let j = 0; j < size; j++)
-        out[i * size + j] = this.inverse[columns[i]! * this.width + columns[j]!]!;
-    return out;
-  }
-}
-
-/** A⁻¹ B for a small positive definite A [size, size], which is overwritten, and B [size, count], which is not. */
-function solveSymmetric(a: Float64Array, size: number, b: Float64Array, count: number): Float64Array {
-  const out = b.slice();
-  for (let j = 0; j < size; j++) {
-    const pivot = a[j * size + j]!;
-    for (let i = j + 1; i < size; i++) {
-      const factor = a[i * size + j]! / pivot;
-      if (factor === 0) continue;
-      for (let k = j + 1; k < size; k++) a[i * size + k]! -= factor * a[j * size + k]!;
-      for (let k = 0; k < count; k++) out[i * count + k]! -= factor * out[j * count + k]!;
-    }
-  }
-  for (let j = size - 1; j >= 0; j--) {
-    for (let i = j + 1; i < size; i++) {
-      const factor = a[j * size + i]!;
-      for (let k = 0; k < count; k++) out[j * count + k]! -= factor * out[i * count + k]!;
-    }
-    const pivot = a[j * size + j]!;
-    for (let k = 0; k < count; k++) out[j * count + k]! /= pivot;
-  }
-  return out;
 }

@@ -23,6 +23,8 @@ export interface Batch {
    * fixed batch size, whose tail repeats the last example.
    */
   readonly valid: number;
+  /** Where examples are sequences that are padded: positive where a step counts, [size, steps]. Default: all count. */
+  readonly counted?: BatchTensor;
 }
 
 /** Batches in a fixed order. Iterating again starts again, unless it was made from a one-shot iterable. */

@@ -4,6 +4,7 @@ import type { CostModel, NodeCost } from '../cost/cost.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
+import { has } from '../ops/index.js';
 import type { ShapeOf } from '../rewrite/projection.js';
 
 /**
@@ -79,7 +80,7 @@ class Search {
 
   run(): FoundBranches {
     this.nodes.forEach((node, index) => {
-      if (node.domain !== '' || !['Add', 'Sum'].includes(node.opType) || node.inputs.length < 2) return;
+      if (!has(node, 'adds') || node.inputs.length < 2) return;
       if (node.inputs.some((name) => this.constants.has(name))) return;
       const sources = node.inputs.map((name) => this.index.producer.get(name)?.index ?? -1);
       const stream = sources.indexOf(Math.min(...sources));

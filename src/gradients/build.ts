@@ -7,6 +7,7 @@ import type { Model, Node, ValueInfo } from '../onnx/model.js';
 import { parameterOf } from '../ops/parameters.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, integersOf } from '../onnx/values.js';
+import { qualifiedName } from '../ops/index.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { literalsOf, usedNames } from '../shapes/literals.js';
 import { freePrefix, live } from './emitted.js';
@@ -191,7 +192,7 @@ class Reverse {
 
   private pull(node: Node): void {
     if (!node.outputs.some((name) => this.cotangents.has(name))) return;
-    const results = gradientRules.get(opName(node))!(this.context(node));
+    const results = gradientRules.get(qualifiedName(node))!(this.context(node));
     results.forEach((cotangent, input) => {
       const name = node.inputs[input];
       if (cotangent === undefined || !name || !this.active.has(name)) return;
@@ -387,14 +388,10 @@ class Reverse {
   }
 }
 
-function opName(node: Node): string {
-  return node.domain ? `${node.domain}::${node.opType}` : node.opType;
-}
-
 function checkRules(path: readonly Node[]): void {
   const missing = new Map<string, number>();
   for (const node of path) {
-    const op = opName(node);
+    const op = qualifiedName(node);
     if (!gradientRules.has(op)) missing.set(op, (missing.get(op) ?? 0) + 1);
   }
   if (missing.size === 0) return;

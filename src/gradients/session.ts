@@ -7,6 +7,7 @@ import { tensorInfo } from '../onnx/graph-model.js';
 import type { Model } from '../onnx/model.js';
 import { parameterOf } from '../ops/parameters.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
+import { has } from '../ops/index.js';
 import type { Provider, Runtime } from '../runtime/runtime.js';
 import { feedsOf } from '../runtime/tensors.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
@@ -151,7 +152,7 @@ async function shapeConstants(model: Model, runtime: Runtime, shapes: Shapes): P
       const found = parameterOf(node, opset, parameter);
       if (found.source === 'input') wanted.add(node.inputs[found.index]!);
     }
-    if (node.opType === 'Gather' && isSmall(shapes, node.inputs[1]!)) wanted.add(node.inputs[1]!);
+    if (has(node, 'gathers') && isSmall(shapes, node.inputs[1]!)) wanted.add(node.inputs[1]!);
   }
   return evaluateConstants(model, runtime, (value) => known(shapes, value), wanted);
 }

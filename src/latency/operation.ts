@@ -4,6 +4,7 @@ import { evaluate, polynomialKey, type Monomial } from '../cost/polynomial.js';
 import type { Grouping } from '../groups/group.js';
 import type { DataType } from '../onnx/data-type.js';
 import type { Model, Node } from '../onnx/model.js';
+import { has } from '../ops/index.js';
 
 /** A constant times widths, by number; none for a dimension that pruning leaves alone. */
 interface Dimension {
@@ -36,13 +37,10 @@ export interface Operation {
   readonly bytes: number;
 }
 
-/** Ops whose time is looked up by width; everything else is taken to be as slow as its outputs are large. */
-const timed: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
-
 /** The share of all multiply-adds below which an op is not worth a measurement. */
 const negligible = 0.001;
 
-/** The operations of a model that are worth measuring. */
+/** The operations of a model that are worth measuring; everything else is taken to be as slow as its outputs are large. */
 export function operationsOf(
   { analysis }: Grouping,
   cost: CostModel,
@@ -54,8 +52,7 @@ export function operationsOf(
   const byNode = cost.byNode();
   return analysis.model.graph.nodes.flatMap((node, index): Operation[] => {
     const { macs, bytes } = byNode[index]!;
-    if (!timed.has(node.opType) || node.domain !== '' || !weighted.has(index) || macs < negligible * all)
-      return [];
+    if (!has(node, 'timed') || !weighted.has(index) || macs < negligible * all) return [];
     const widths: (readonly Monomial[])[] = [];
     const keys = new Map<string, number>();
     const widthOf = (extent: readonly Monomial[]): number => {

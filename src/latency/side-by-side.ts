@@ -2,6 +2,7 @@ import type { DataType } from '../onnx/data-type.js';
 import type { Attribute, Model, Node, ValueInfo } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { elementBytes, encodeFloats, rawTensor, type FloatType } from '../onnx/values.js';
+import { has } from '../ops/index.js';
 import { fillNormal, randomGenerator } from '../random/random.js';
 import type { Operation } from './operation.js';
 
@@ -63,7 +64,7 @@ function attributesOf(node: Node, dims: readonly (readonly number[])[]): Node['a
   const group = node.attributes.get('group');
   if (!group) return node.attributes;
   const [data, weight] = dims;
-  const groups = node.opType === 'Conv' ? data![1]! / weight![1]! : Number(group.value);
+  const groups = has(node, 'layer') ? data![1]! / weight![1]! : Number(group.value);
   const patched: Attribute = { ...group, type: 'int', value: BigInt(groups) };
   return new Map([...node.attributes, ['group', patched]]);
 }

@@ -6,7 +6,7 @@ export const constant: OpFamily = family(
     Constant: { traits: ['literal'] },
     ConstantOfShape: { inputs: 'input', traits: ['fills'], parameters: { input: [[1, 0]] } },
     Shape: { inputs: 'data', traits: ['sizes'] },
-    Size: { inputs: 'data', traits: ['sizes', 'ranked'] },
+    Size: { inputs: 'data', traits: ['sizes', 'counts', 'ranked'] },
     Range: { inputs: 'start limit delta', parameters: { start: [[1, 0]], limit: [[1, 1]], delta: [[1, 2]] } },
     EyeLike: { inputs: 'input' },
     AffineGrid: { inputs: 'theta size' },

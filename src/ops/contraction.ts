@@ -7,12 +7,12 @@ const last = (): number => -1;
 export const contraction: OpFamily = {
   Conv: {
     inputs: 'X W B',
-    traits: ['contracts', 'layer', 'spatial'],
+    traits: ['contracts', 'layer', 'spatial', 'timed'],
     operands: { data: 'X', weight: 'W', bias: 'B' },
   },
   ConvTranspose: {
     inputs: 'X W B',
-    traits: ['contracts', 'spatial'],
+    traits: ['contracts', 'spatial', 'timed'],
     operands: { data: 'X', weight: 'W', bias: 'B' },
   },
   DeformConv: {
@@ -22,12 +22,12 @@ export const contraction: OpFamily = {
   },
   Gemm: {
     inputs: 'A B C',
-    traits: ['contracts', 'layer'],
+    traits: ['contracts', 'layer', 'timed'],
     operands: { data: 'A', weight: 'B', bias: 'C' },
   },
   MatMul: {
     inputs: 'A B',
-    traits: ['contracts', 'multiplies', 'layer'],
+    traits: ['contracts', 'multiplies', 'layer', 'timed'],
     operands: { data: 'A', weight: 'B' },
   },
   Einsum: { inputs: 'Inputs…', traits: ['contracts', 'ranked'] },

@@ -46,9 +46,15 @@ export const fused: OpFamily = microsoft(
           traits: ['spatial'],
           operands: { data: 'X', weight: 'W', bias: 'B' },
         },
+        CausalConvWithState: {
+          inputs: 'input weight bias past_state',
+          traits: ['spatial'],
+          operands: { data: 'input', weight: 'weight', bias: 'bias' },
+        },
         NhwcConv: { inputs: 'X W B Z', traits: ['spatial'], operands: { data: 'X', weight: 'W', bias: 'B' } },
         MatMulNBits: {
           inputs: 'A B scales zero_points g_idx bias',
+          traits: ['decides'],
           operands: { data: 'A', weight: 'B', weightScale: 'scales', bias: 'bias' },
         },
         QGemm: {
@@ -73,6 +79,7 @@ export const fused: OpFamily = microsoft(
         },
         DynamicQuantizeMatMul: {
           inputs: 'A B b_scale b_zero_point bias',
+          traits: ['decides'],
           operands: {
             ...{
               data: 'A',

@@ -6,7 +6,7 @@ import type { Node } from '../onnx/model.js';
  *
  * Values:
  * `pointwise` each element of the output depends on the elements at the same, maybe broadcast, position of the inputs ·
- * `bounded` values up to 1 · `ill-conditioned` takes only some numbers, or turns others into very large ones ·
+ * `bounded` values up to 1 · `saturates` of these, one that is flat far out · `ill-conditioned` takes only some numbers, or turns others into very large ones ·
  * `decides` results jump: a rounding difference in what it reads may change them completely ·
  * `random` draws numbers, others in each run ·
  * `adds` the sum of its inputs · `shifts`, `scales` what a constant operand does to the other one · `selects` from two
@@ -24,17 +24,18 @@ import type { Node } from '../onnx/model.js';
  *
  * Sources:
  * `literal` a tensor that stands in the file · `fills` one number everywhere, in a shape it is given ·
- * `sizes` the sizes of what it reads, whatever the elements · `ranked` the rank of the output follows from those of the
+ * `sizes` the sizes of what it reads, whatever the elements: as a list, or if it `counts` their product · `ranked` the rank of the output follows from those of the
  * inputs, whatever they hold.
  *
  * Control: `branches` one of two bodies is run.
  *
- * Layers: `layer` multiplies what it reads by a weight and can be solved for it · `spatial` by a kernel at each
+ * Layers: `layer` multiplies what it reads by a weight and can be solved for it · `timed` its time follows from its widths · `spatial` by a kernel at each
  * position · `recurrent` step after step · `resets` multiplies the state by a gate before the weight does.
  */
 export type Trait =
   | 'pointwise'
   | 'bounded'
+  | 'saturates'
   | 'ill-conditioned'
   | 'decides'
   | 'random'
@@ -61,9 +62,11 @@ export type Trait =
   | 'literal'
   | 'fills'
   | 'sizes'
+  | 'counts'
   | 'ranked'
   | 'branches'
   | 'layer'
+  | 'timed'
   | 'spatial'
   | 'recurrent'
   | 'resets';

@@ -9,6 +9,8 @@ import { selectKnapsack } from '../select/knapsack.js';
 import { select, type KnapsackOutcome, type Selection } from '../select/select.js';
 import { Importance } from './importance.js';
 import type { PipelineOptions } from './options.js';
+import { selectByTrials } from './plan-trials.js';
+import type { PlanTrial } from './result.js';
 
 /** Which channels stay, and how that came about. */
 export interface Choice {
@@ -17,11 +19,13 @@ export interface Choice {
   readonly notes: ReadonlyMap<PruningGroup, string>;
   readonly budgets: readonly BudgetOutcome[];
   readonly knapsack: KnapsackOutcome | undefined;
+  /** Plans that were tried whole; empty where none was. */
+  readonly trials: readonly PlanTrial[];
   readonly warnings: readonly string[];
 }
 
 export function choiceOf(plan: Plan, budgets: readonly BudgetOutcome[] = []): Choice {
-  return { plan, notes: new Map(), budgets, knapsack: undefined, warnings: [] };
+  return { plan, notes: new Map(), budgets, knapsack: undefined, trials: [], warnings: [] };
 }
 
 /** Chooses channels of a model by their importance, for one target or for many: the whole model is measured once. To be released. */
@@ -45,9 +49,13 @@ export class ChannelChooser {
     });
   }
 
-  /** In as many steps as the options ask for, scores taken anew after each. */
+  /** In as many steps as the options ask for, scores taken anew after each; by what is lost at the output where that is measured. */
   async choose(cost: Priced, options: PipelineOptions): Promise<Choice> {
     const { grouping } = this.analysis;
+    if (options.select === 'measured') {
+      const { selection, trials } = await selectByTrials(this.analysis, cost, options, this.importance);
+      return { ...this.choiceOf(selection), trials };
+    }
     const shares = scheduleOf(options.steps ?? 1, options.schedule);
     const method = options.select === 'knapsack' ? selectKnapsack : select;
     let plan: Plan = { kept: new Map() };
@@ -65,10 +73,13 @@ export class ChannelChooser {
       plan = intersect(selection.plan, plan);
     }
     if (!selection) throw new PruneError('internal', 'no step selected anything; report this');
+    return this.choiceOf({ ...selection, plan });
+  }
+
+  private choiceOf({ plan, groups, budgets, knapsack }: Selection): Choice {
     const notes = new Map<PruningGroup, string>();
-    for (const { group, reason } of selection.groups) if (reason !== undefined) notes.set(group, reason);
-    const { budgets, knapsack } = selection;
-    return { plan, notes, budgets, knapsack, warnings: this.importance.warnings() };
+    for (const { group, reason } of groups) if (reason !== undefined) notes.set(group, reason);
+    return { plan, notes, budgets, knapsack, trials: [], warnings: this.importance.warnings() };
   }
 
   async release(): Promise<void> {

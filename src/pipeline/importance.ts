@@ -16,7 +16,7 @@ import type { Grouping, PruningGroup } from '../groups/group.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Tensor } from '../onnx/tensor.js';
 import type { Plan } from '../plan/plan.js';
-import { layerHessians } from '../reconstruct/hessians.js';
+import { layerHessians, type LayerHessian } from '../reconstruct/hessians.js';
 import { measureDrift, typicalDrift } from '../statistics/drift.js';
 import { maskedGrouping } from '../statistics/masked-weights.js';
 import { Measurement } from '../statistics/measure.js';
@@ -43,6 +43,7 @@ const withoutGradients = ['hessians', 'drift', 'basisLosses'] as const satisfies
 export class Importance {
   private readonly measurement: Measurement | undefined;
   private whole: GroupScores | undefined;
+  private measured: ReadonlyMap<PruningGroup, readonly LayerHessian[]> = new Map();
   /** By group: of the model as it is, since what goes from step to step changes variances too. */
   private drift: ReadonlyMap<string, readonly MemberDrift[]> | undefined;
 
@@ -72,6 +73,11 @@ export class Importance {
   async score(plan: Plan): Promise<GroupScores> {
     if (plan.kept.size > 0) return this.scoreOf(plan);
     return (this.whole ??= await this.scoreOf(plan));
+  }
+
+  /** How the layers were measured that read each group's channels, in the whole model; empty before `score`. */
+  get hessians(): ReadonlyMap<PruningGroup, readonly LayerHessian[]> {
+    return this.measured;
   }
 
   private async scoreOf(plan: Plan): Promise<GroupScores> {
@@ -123,6 +129,7 @@ export class Importance {
     const hessians = wantsHessians
       ? await layerHessians({ analysis, groups, runtime, data: data!, seed, signal, onBatch })
       : undefined;
+    if (hessians && grouping === this.analysis.grouping) this.measured = hessians;
     return new Map(
       groups.map((group) => [
         group,

@@ -14,9 +14,19 @@ export function needsMeasurement({ budget, roundTo }: PruneOptions): boolean {
   return budget?.latency !== undefined || roundTo === 'auto';
 }
 
+/** Whether the weights of layers are solved for, which also puts a basis of their channels to use. */
+export function solvesForWeights({
+  rotation = true,
+  data,
+  reconstruct = false,
+}: Partial<PruneOptions>): boolean {
+  const { repair = 'weights' } = typeof reconstruct === 'object' ? reconstruct : {};
+  return rotation && data !== undefined && reconstruct !== false && repair === 'weights';
+}
+
 /**
  * Checks what is to go, and says how channels are chosen where the options don't: by a knapsack, if there is a budget and
- * scores that can be weighed against each other. The criterion `knapsack` is short for the importance and the selection
+ * scores that can be weighed against each other, with losses measured at the output where weights are solved for. The criterion `knapsack` is short for the importance and the selection
  * of Knapsack Pruning (Aflalo et al., 2020).
  * @throws PruneError `invalid-option`
  */
@@ -26,7 +36,11 @@ export function pipelineOptions(options: PruneOptions & { readonly runtime: Runt
   if (criterion === 'knapsack') return { ...options, criterion: 'taylor', select: 'knapsack' };
   const isOpen = select === undefined && scope === undefined && Object.keys(ratios).length === 0;
   const isComparable = isOpen && budget !== undefined && resolveCriterion(criterion).isComparable;
-  return { ...options, criterion, ...(isComparable && { select: 'knapsack' }) };
+  const isTried =
+    solvesForWeights({ ...options, rotation: true }) &&
+    (options.steps ?? 1) === 1 &&
+    !needsMeasurement(options);
+  return { ...options, criterion, ...(isComparable && { select: isTried ? 'measured' : 'knapsack' }) };
 }
 
 function checkSource(options: PruneOptions): void {

@@ -12,7 +12,8 @@ export type PlanProofOptions = Omit<AnalyzeOptions, 'runtime'> & ProofOptions;
 
 /**
  * Proves that a file computes what the stages of a plan make of a dense model. Where the plan says that weights were
- * changed too, values can't be held against those that were sliced, which are in no file: only shapes are compared.
+ * changed too, values can't be held against those that were sliced, which are in no file: the structure is proved, with
+ * weights re-drawn alike in both models.
  * @param dense with the options that the plan was made with
  * @param json a plan file's content
  * @throws PruneError `invalid-option` for a plan of another model.
@@ -28,10 +29,10 @@ export async function provePlan(
   const shortened = await advance(draftOf(dense), { phase: 'depth', run: pruneDepth }, asked);
   const { model, grouping } = shortened.analysis;
   const plan = planFromFile(json, grouping);
-  const upTo = hasChangedWeights(json) ? 'shapes' : undefined;
+  const weights = hasChangedWeights(json) ? 'changed' : 'sliced';
   const outcome: StageOutcome = {
     draft: { plan, model: pruned },
-    claim: { reference: model, masks: keptMasks(plan), upTo },
+    claim: { reference: model, masks: keptMasks(plan), weights },
   };
   const run = () => Promise.resolve(outcome);
   const { done } = await advance(shortened, { phase: 'rewrite', run }, asked);

@@ -3,6 +3,7 @@ import type { DataSource } from '../data/batch.js';
 import { PruneError } from '../errors.js';
 import type { CommonOptions } from '../options.js';
 import { combineReports } from '../verify/combine.js';
+import { failureText } from '../verify/failure.js';
 import { proofLevels, type ProofLevel, type VerifyReport } from '../verify/report.js';
 import { verify } from '../verify/verify.js';
 import type { PipelineOptions } from './options.js';
@@ -34,13 +35,13 @@ export async function prove(
 async function proveClaim(
   { analysis }: Draft,
   { model: pruned }: Draft,
-  { reference, masks, upTo = 'full', needs }: Claim,
+  { reference, masks, weights, upTo = 'full', needs }: Claim,
   { level: wanted, seed = 0, data, signal, onProgress }: ProofOptions,
 ): Promise<VerifyReport> {
   const { axes, shapes, runtime, canonical } = analysis;
   const level = lower(upTo, wanted);
   const report = await verify({
-    ...{ analysis: axes, masks, shapes, runtime, seed, signal },
+    ...{ analysis: axes, masks, weights, shapes, runtime, seed, signal },
     dense: reference,
     pruned: canonical.canonicalize(pruned),
     folded: canonical.hasBodies ? { pruned, fold: canonical.restore } : undefined,
@@ -51,7 +52,7 @@ async function proveClaim(
   });
   if (!needs || !report.passed || level === 'shapes' || report.compared > 0) return report;
   const message = `no float value ${needs} could be compared; there is no proof`;
-  return { ...report, passed: false, failure: { kind: 'value', value: '', node: '', op: '', message } };
+  return { ...report, passed: false, failure: { kind: 'nothing', value: '', node: '', op: '', message } };
 }
 
 function lower(a: ProofLevel, b: ProofLevel): ProofLevel {
@@ -73,8 +74,5 @@ export async function proveStages(
   if (level === 'none') return undefined;
   const verification = await prove(done, { level, seed, data, signal, onProgress });
   if (verification.passed) return { report: { verification } };
-  throw new PruneError(
-    'verification',
-    `the pruned model failed the proof: ${verification.failure?.message}; please report this model`,
-  );
+  throw new PruneError('verification', failureText(verification.failure!));
 }

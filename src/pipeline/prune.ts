@@ -3,7 +3,9 @@ import type { Model } from '../onnx/model.js';
 import type { PruneOptions } from '../options.js';
 import { probeProvider } from '../runtime/probe.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { countedData } from './counted-data.js';
 import { pruneDepth } from './depth.js';
+import { distilWeights } from './distil.js';
 import { pipelineOptions } from './options.js';
 import { proveStages } from './prove.js';
 import { reconstructWeights } from './reconstruct.js';
@@ -12,6 +14,7 @@ import type { PruneResult } from './result.js';
 import { removeChannels } from './rewrite.js';
 import { rotateChannels } from './rotate.js';
 import { selectChannels } from './select.js';
+import { pruneWhileTraining } from './sparsify.js';
 import { advance, draftOf, type Stage } from './stage.js';
 
 /** What is done to a model once it is analysed, in order. */
@@ -19,9 +22,11 @@ const stages: readonly Stage[] = [
   { phase: 'depth', run: pruneDepth },
   { phase: 'rotation', run: rotateChannels },
   { phase: 'select', run: selectChannels },
+  { phase: 'sparsify', run: pruneWhileTraining },
   { phase: 'reconstruct', run: reconstructWeights },
   { phase: 'rewrite', run: removeChannels },
   { phase: 'verify', run: proveStages },
+  { phase: 'train', run: distilWeights },
 ];
 
 /**
@@ -32,7 +37,7 @@ export async function prunePipeline(
   model: Model,
   given: PruneOptions & { readonly runtime: Runtime },
 ): Promise<PruneResult> {
-  const options = pipelineOptions(given);
+  const options = { ...pipelineOptions(given), data: await countedData(model, given) };
   await probeProvider(options.runtime, options.provider ?? 'cpu');
   const dense = await analyze(model, options);
   const timings: Record<string, number> = { ...dense.timings };

@@ -19,6 +19,7 @@ export function resultOf(draft: Draft, timings: PruneReport['timings']): PruneRe
         graph: dense.canonical.restore(dense.model).graph,
         branches: parts.flatMap(({ branches = [] }) => branches),
         weightsChanged: parts.some(({ weightsChanged }) => weightsChanged),
+        weightsTrained: parts.some(({ weightsTrained }) => weightsTrained),
         bases: parts.flatMap(({ bases = [] }) => bases),
         addedNodes: parts.flatMap(({ addedNodes = [] }) => addedNodes),
         removedNodes: parts.flatMap(({ removedNodes = [] }) => removedNodes),
@@ -30,7 +31,7 @@ export function resultOf(draft: Draft, timings: PruneReport['timings']): PruneRe
 
 /** The model whose channels were chosen: reconstruction may add biases, which no stage before knows. */
 function selected(draft: Draft): Draft {
-  return draft.done.find(({ phase }) => phase === 'select')?.after ?? draft;
+  return draft.done.findLast(({ phase }) => phase === 'select' || phase === 'sparsify')?.after ?? draft;
 }
 
 function reportOf(draft: Draft, timings: PruneReport['timings']): PruneReport {
@@ -56,6 +57,7 @@ function reportOf(draft: Draft, timings: PruneReport['timings']): PruneReport {
     },
     budgets: stated.budgets ?? [],
     knapsack: stated.knapsack,
+    trials: stated.trials ?? [],
     latency: stated.latency,
     coverage: {
       all: coverage(grouping, cost),
@@ -64,6 +66,8 @@ function reportOf(draft: Draft, timings: PruneReport['timings']): PruneReport {
     blockers: blockedBy(grouping, cost).slice(0, 10),
     reconstruction: stated.reconstruction,
     verification: stated.verification,
+    sparsification: stated.sparsification,
+    training: stated.training,
     warnings: [
       ...dense.warnings,
       ...shapes.unknownOps.map(

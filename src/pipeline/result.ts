@@ -10,6 +10,7 @@ import type { Repair } from '../reconstruct/repair.js';
 import type { Provider } from '../runtime/runtime.js';
 import type { BudgetOutcome } from '../select/budget.js';
 import type { KnapsackOutcome } from '../select/select.js';
+import type { TrainingReport } from '../training/report.js';
 import type { VerifyReport } from '../verify/report.js';
 
 /** A cost before and after. */
@@ -67,6 +68,21 @@ export interface ReconstructionReport {
   readonly left: readonly { readonly node: string; readonly why: string }[];
 }
 
+/** A plan that was built and run. */
+export interface PlanTrial {
+  /**
+   * How the budget was shared out: by losses measured at the output (`scaled`), by those of the layers (`layers`), or by
+   * one ratio for all (`uniform`).
+   */
+  readonly name: 'scaled' | 'layers' | 'uniform';
+  /**
+   * At the outputs, on examples that no weights were solved on: of classes the Kullback-Leibler divergence in nats, of
+   * other numbers the squared error as a share of the variance.
+   */
+  readonly error: number;
+  readonly chosen: boolean;
+}
+
 /** How a plan came out that was made by measurement. */
 export interface LatencyOutcome {
   readonly provider: Provider;
@@ -105,6 +121,8 @@ export interface PruneReport {
   readonly budgets: readonly BudgetOutcome[];
   /** How much importance a knapsack retains, and the bound of it. */
   readonly knapsack: KnapsackOutcome | undefined;
+  /** Plans that were tried whole before one was chosen, the chosen one among them; empty where none was. */
+  readonly trials: readonly PlanTrial[];
   /** Where latencies were measured to choose: with a budget of latency or `roundTo: 'auto'`. */
   readonly latency: LatencyOutcome | undefined;
   readonly coverage: { readonly all: Coverage; readonly withoutResidualStream: Coverage };
@@ -113,6 +131,10 @@ export interface PruneReport {
   /** Undefined where weights were only sliced. */
   readonly reconstruction: ReconstructionReport | undefined;
   readonly verification: VerifyReport | undefined;
+  /** How training with a recipe went; undefined without one. */
+  readonly sparsification: TrainingReport | undefined;
+  /** Undefined where weights were not trained. */
+  readonly training: TrainingReport | undefined;
   readonly warnings: readonly string[];
   /** Milliseconds by phase. */
   readonly timings: Readonly<Record<string, number>>;

@@ -1,9 +1,8 @@
 import { analyze } from '../analysis/analyze.js';
 import { PruneError } from '../errors.js';
-import type { PruneOptions } from '../options.js';
 import { plannedBases } from '../plan/file.js';
 import { rotate } from '../rotation/rotate.js';
-import type { PipelineOptions } from './options.js';
+import { solvesForWeights, type PipelineOptions } from './options.js';
 import type { Draft, StageOutcome } from './stage.js';
 
 /**
@@ -38,13 +37,8 @@ export async function rotateChannels(
   return {
     draft: { analysis, losses, model: analysis.canonical.restore(analysis.model) },
     // What is in between is in another basis.
-    claim: { reference: before.model, masks: new Map(), upTo: 'outputs' },
+    claim: { reference: before.model, masks: new Map(), weights: 'equivalent', upTo: 'outputs' },
     report: { rotated: grouping.groups.filter(({ id }) => losses.has(id)).map(({ name }) => name) },
     planFile: { bases: [...losses.keys()] },
   };
-}
-
-function solvesForWeights({ rotation = true, data, reconstruct = false }: Partial<PruneOptions>): boolean {
-  const { repair = 'weights' } = typeof reconstruct === 'object' ? reconstruct : {};
-  return rotation && data !== undefined && reconstruct !== false && repair === 'weights';
 }

@@ -14,9 +14,9 @@ import type { Draft, StageOutcome } from './stage.js';
  */
 export async function selectChannels(draft: Draft, options: PipelineOptions): Promise<StageOutcome> {
   const { choice, latency } = await choose(draft, options);
-  const { plan, budgets, knapsack, warnings } = choice;
-  const groups = outcomes(draft.analysis.grouping, choice);
-  return { draft: { plan }, report: { groups, budgets, knapsack, latency, warnings } };
+  const { plan, budgets, knapsack, trials, warnings } = choice;
+  const groups = groupOutcomes(draft.analysis.grouping, choice);
+  return { draft: { plan }, report: { groups, budgets, knapsack, trials, latency, warnings } };
 }
 
 /** By measurement where the options ask for it. */
@@ -53,7 +53,8 @@ function withinBudget({ plan }: Draft, cost: CostModel, budget: BudgetOption): C
   );
 }
 
-function outcomes({ groups }: Grouping, { plan, notes }: Choice): GroupOutcome[] {
+/** What became of each group. */
+export function groupOutcomes({ groups }: Grouping, { plan, notes }: Choice): GroupOutcome[] {
   return groups.map((group) => {
     const { id, name, size } = group;
     return { id, name, size, kept: plan.kept.get(group)?.length ?? size, note: notes.get(group) };

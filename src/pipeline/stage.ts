@@ -6,6 +6,7 @@ import type { Phase } from '../options.js';
 import type { PlanFileDetails } from '../plan/file.js';
 import type { Plan } from '../plan/plan.js';
 import type { ProofLevel } from '../verify/report.js';
+import type { VerifyInput } from '../verify/verify.js';
 import type { PipelineOptions } from './options.js';
 import type { PruneReport } from './result.js';
 
@@ -34,6 +35,8 @@ export interface Claim {
   readonly reference: Model;
   /** What of the reference is removed, as `keptMasks(plan)` gives it. */
   readonly masks: KeptMasks;
+  /** What the weights are to those of the reference, as `VerifyInput` says. Default `sliced`. */
+  readonly weights?: VerifyInput['weights'];
   /** The highest level at which the two agree. Default: all. */
   readonly upTo?: ProofLevel | undefined;
   /** Which values have to be comparable for there to be a proof, as the failure names them. Default: none. */

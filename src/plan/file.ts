@@ -18,6 +18,8 @@ export interface PlanFile {
   readonly tensors: readonly PlannedTensor[];
   /** Whether weights were also changed, not only sliced. */
   readonly weightsChanged: boolean;
+  /** Whether they were trained; absent if not. */
+  readonly weightsTrained?: boolean;
   /** Ids of the groups whose channels were given another basis before any went; absent if there are none. */
   readonly bases?: readonly string[];
   readonly nodes: { readonly added: readonly string[]; readonly removed: readonly string[] };
@@ -57,6 +59,7 @@ export interface PlanFileDetails {
   readonly graph?: Graph;
   readonly branches?: readonly PlannedBranch[];
   readonly weightsChanged?: boolean;
+  readonly weightsTrained?: boolean;
   readonly bases?: readonly string[];
   readonly addedNodes?: readonly string[];
   readonly removedNodes?: readonly string[];
@@ -65,7 +68,7 @@ export interface PlanFileDetails {
 /** A plan as a file, ready for `JSON.stringify`. */
 export function planToFile(grouping: Grouping, plan: Plan, details: PlanFileDetails): PlanFile {
   const { sha256, branches = [], weightsChanged = false, addedNodes = [], removedNodes = [] } = details;
-  const { graph = grouping.analysis.model.graph, bases = [] } = details;
+  const { graph = grouping.analysis.model.graph, bases = [], weightsTrained = false } = details;
   return {
     version: 1,
     model: { sha256 },
@@ -77,6 +80,7 @@ export function planToFile(grouping: Grouping, plan: Plan, details: PlanFileDeta
     }),
     tensors: plannedTensors(grouping, plan, graph),
     weightsChanged,
+    ...(weightsTrained && { weightsTrained }),
     ...(bases.length > 0 && { bases }),
     nodes: { added: addedNodes, removed: removedNodes },
   };

@@ -4,6 +4,7 @@ import type { Consumption, GraphIndex } from '../onnx/graph-index.js';
 import type { Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
+import { has, operandIndex, operandOf } from '../ops/index.js';
 
 /** Which constant takes up the change of a layer's mean output. */
 export interface BiasSink {
@@ -44,26 +45,29 @@ export function followOutput(
 ): Following {
   let sink: BiasSink | undefined;
   let gain: Float64Array | undefined;
-  const beta = node.opType === 'Gemm' ? floatAttribute(node, 'beta', 1) : 1;
-  const bias = sources.get(node.inputs[2] ?? '')?.tensor;
+  const beta = floatAttribute(node, 'beta', 1);
+  const bias = sources.get(operandOf(node, 'bias') ?? '')?.tensor;
   if (bias && elementCount(bias.dims) === rows && bias.dims.at(-1) === rows && beta !== 0)
-    sink = { kind: 'own', node: index, input: 2, tensor: bias, factor: beta };
+    sink = { kind: 'own', node: index, input: operandIndex(node, 'bias')!, tensor: bias, factor: beta };
   let value = node.outputs[0]!;
   for (;;) {
     const use = onlyUse(graph, value);
     if (!use) break;
-    if (use.node.opType === 'BatchNormalization' && use.input === 0 && !gain) {
-      const [scale, , mean, variance] = use.node.inputs.slice(1).map((name) => sources.get(name)?.tensor);
+    const at = operandIndex(use.node, 'mean');
+    if (at !== undefined && use.input === 0 && !gain) {
+      const [scale, mean, variance] = (['scale', 'mean', 'variance'] as const).map(
+        (operand) => sources.get(operandOf(use.node, operand) ?? '')?.tensor,
+      );
       if (!scale || !mean || !variance) break;
-      sink ??= { kind: 'mean', node: use.index, input: 3, tensor: mean, factor: 1, variance };
+      sink ??= { kind: 'mean', node: use.index, input: at, tensor: mean, factor: 1, variance };
       gain = normalizationGain(scale, variance, floatAttribute(use.node, 'epsilon', 1e-5));
-    } else if (use.node.opType === 'Add') {
+    } else if (has(use.node, 'adds') && use.node.inputs.length === 2) {
       const other = use.node.inputs[1 - use.input]!;
       const addend = sources.get(other)?.tensor;
       if (!addend) return { sink: sink ?? created(node, index), shortcut: { value: other, gain } };
       if (elementCount(addend.dims) !== rows || gain) break;
       const isVector = addend.dims.at(-1) === rows;
-      if (node.opType !== 'Conv' && isVector)
+      if (!has(node, 'spatial') && isVector)
         sink ??= { kind: 'add', node: use.index, input: 1 - use.input, tensor: addend, factor: 1 };
     } else break;
     value = use.node.outputs[0]!;
@@ -71,11 +75,12 @@ export function followOutput(
   return { sink: sink ?? created(node, index), shortcut: undefined };
 }
 
-/** Conv and Gemm can be given a bias where they have none. */
+/** Ops that take a bias can be given one where they have none. */
 function created(node: Node, index: number): BiasSink | undefined {
-  if (node.opType === 'MatMul' || node.inputs[2]) return undefined;
-  const beta = node.opType === 'Gemm' ? floatAttribute(node, 'beta', 1) : 1;
-  return beta === 0 ? undefined : { kind: 'created', node: index, input: 2, tensor: undefined, factor: beta };
+  const input = operandIndex(node, 'bias');
+  if (input === undefined || node.inputs[input]) return undefined;
+  const beta = floatAttribute(node, 'beta', 1);
+  return beta === 0 ? undefined : { kind: 'created', node: index, input, tensor: undefined, factor: beta };
 }
 
 function onlyUse({ consumers, outputs, captured }: GraphIndex, value: string): Consumption | undefined {

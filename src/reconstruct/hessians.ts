@@ -15,7 +15,8 @@ import { convGeometry } from '../statistics/geometry.js';
 import { MomentSession } from '../statistics/layer-moments.js';
 import { SecondMoments } from '../statistics/second-moments.js';
 import { reconstructDefaults } from './defaults.js';
-import { drawRows } from './draw.js';
+import { drawCounted } from '../statistics/counted-rows.js';
+import { drawRows } from '../statistics/draw.js';
 import { forEachKept, type Layer } from './layer.js';
 import { findLayers } from './layers.js';
 
@@ -35,10 +36,15 @@ export interface HessianOptions {
 
 /** A layer's weights and the inverse of its inputs' second moments, with the channels of one group on its columns. */
 export interface LayerHessian {
+  readonly layer: Layer;
   readonly weights: Float64Array;
   readonly outputs: number;
   readonly inverse: Float64Array;
   readonly channels: Int32Array;
+  /** Of the layer's inputs: [columns] */
+  readonly xMean: Float64Array;
+  /** Rows that all this was measured on. */
+  readonly rows: number;
 }
 
 /**
@@ -112,12 +118,13 @@ async function denseMoments(
 ): Promise<SecondMoments[]> {
   const sessions: MomentSession[] = [];
   const moments = layers.map(
-    ({ layout }) => new SecondMoments(1, layout.inputs * layout.entries, layout.rows),
+    ({ layout }) => new SecondMoments(1, layout.inputs * layout.entries, layout.rows, false),
   );
   const names = layers.flatMap(({ x, y }) => [x, y]);
   let examples = 0;
   try {
-    for await (const { found, batch, size } of denseValues(model, names, { data, runtime, signal })) {
+    for await (const values of denseValues(model, names, { data, runtime, signal })) {
+      const { found, batch, size } = values;
       for (const [i, layer] of layers.entries()) {
         const [x, y] = [found[layer.x]!, found[layer.y]!];
         const node = model.graph.nodes[layer.node]!;
@@ -138,12 +145,15 @@ async function denseMoments(
           keptInputs: undefined,
           keptOutputs: undefined,
           shortcut: undefined,
+          hasProducts: false,
         });
         const all = data.count ?? 1024;
         const share = layer.kind === 'conv' ? all : Math.ceil(all / x.dims[0]!);
         const wanted = Math.ceil(maxRows / share);
         await sessions[i].add(moments[i]!, x, y, undefined, (count) =>
-          drawRows(count, wanted, `${seed}:${layer.name}:${batch}`),
+          layer.kind === 'conv'
+            ? drawRows(count, wanted, `${seed}:${layer.name}:${batch}`)
+            : drawCounted(values, x.dims, count, wanted, `${seed}:${layer.name}:${batch}`),
         );
       }
       examples += size;
@@ -158,7 +168,7 @@ async function denseMoments(
 /** Undefined where the inputs are dead or no damping helps. */
 async function inverted(
   layer: Layer,
-  { xx, yy, inputs, outputs }: SecondMoments,
+  { xx, yy, xMean, rows, inputs, outputs }: SecondMoments,
   damping: number,
   product: MatrixProduct,
 ): Promise<Omit<LayerHessian, 'channels'> | undefined> {
@@ -179,7 +189,7 @@ async function inverted(
     const all = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i);
     const whole = { rows: [all(layer.layout.rows)], inputs: all(layer.layout.inputs) };
     forEachKept(layer, whole, (inWeight, inMatrix) => (weights[inMatrix] = layer.alpha * values[inWeight]!));
-    return { weights, outputs, inverse };
+    return { layer, weights, outputs, inverse, xMean, rows };
   }
   return undefined;
 }

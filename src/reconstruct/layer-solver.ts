@@ -18,12 +18,13 @@ import { MomentSession, type MomentSpec } from '../statistics/layer-moments.js';
 import { SecondMoments } from '../statistics/second-moments.js';
 import type { DataType } from '../onnx/data-type.js';
 import type { BiasSink } from './bias.js';
-import { drawRows } from './draw.js';
+import { drawRows } from '../statistics/draw.js';
 import { forEachKept, keptColumns, type KeptPart, type Layer } from './layer.js';
 import { inputKeyOf, keyOf, type SolveOrder, type LayerTurn } from './solve-order.js';
 import { repairLayer, type Repair } from './repair.js';
 import { chooseDamping, solveLayer, type Solution } from './solve.js';
-import type { Activations } from './propagate.js';
+import type { WaveBatch, WaveSolver } from './propagate.js';
+import { drawCounted } from '../statistics/counted-rows.js';
 
 /** What became of one layer. */
 export interface LayerOutcome {
@@ -54,47 +55,102 @@ interface Context {
 /** With so many rows for each input what they have by chance doesn't matter. */
 const plenty = 20;
 
-/** Takes the moments of one layer after the other, solves and writes its new weights. */
+/** Positions of an image say less than as many of several: there are to be this many times as many as are drawn. */
+const spread = 4;
+
+/** Examples that are looked at however many rows each has. */
+const fewestExamples = 128;
+
+/** One layer of a wave while its moments are taken. */
+interface Turn extends LayerTurn {
+  readonly kept: KeptPart;
+  readonly keys: { readonly x: string; readonly y: string; readonly shortcut?: readonly [string, string] };
+  moments?: OpenMoments;
+}
+
+interface OpenMoments {
+  readonly session: MomentSession;
+  /** Every other batch by itself where rows are few, to judge dampings on. */
+  readonly parts: readonly [SecondMoments, SecondMoments?];
+  /** Rows of each image, or of each batch, that are drawn. */
+  readonly share: number;
+}
+
+/** Takes the moments of the layers of one wave after the other, solves and writes their new weights. */
 export class LayerSolver {
   constructor(private readonly context: Context) {}
 
-  async solve(
-    { layer, hasShortcut }: LayerTurn,
-    plan: SolveOrder,
-    activations: Activations,
-  ): Promise<LayerOutcome> {
-    const kept = this.keptPart(layer);
-    const x = activations.get(inputKeyOf(plan.differing, layer))!;
-    const y = activations.get(layer.y)!;
-    const gain = layer.shortcut?.gain;
+  open(turns: readonly LayerTurn[], order: SolveOrder, onLayer: (outcome: LayerOutcome) => void): WaveSolver {
+    const wave = turns.map((turn) => this.turn(turn, order));
+    return {
+      enough: (first) =>
+        Math.max(...wave.map(({ layer, keys }) => this.enough(layer, first.values[keys.y]!, first.size))),
+      add: async (batch, number, examples) => {
+        for (const turn of wave) {
+          turn.moments ??= await this.openMoments(turn, batch, examples);
+          await this.add(turn, turn.moments, batch, number);
+        }
+      },
+      finish: async () => {
+        for (const { layer, kept, moments } of wave) {
+          await moments!.session.release();
+          onLayer(await this.apply(layer, kept, moments!.parts));
+        }
+      },
+    };
+  }
+
+  private turn(turn: LayerTurn, { differing }: SolveOrder): Turn {
+    const { layer, hasShortcut } = turn;
     const { shortcuts, repair } = this.context;
     const value = hasShortcut && shortcuts && repair === 'weights' ? layer.shortcut!.value : undefined;
-    const shortcut =
-      value === undefined
-        ? undefined
-        : ([activations.get(value)!, activations.get(keyOf(plan.differing, value, true))!] as const);
-    const spec = this.specOf(layer, kept, x[0]!.dims, y[0]!.type, shortcut && scaleOf(layer, gain));
+    const keys = {
+      x: inputKeyOf(differing, layer),
+      y: layer.y,
+      ...(value !== undefined && { shortcut: [value, keyOf(differing, value, true)] as const }),
+    };
+    return { ...turn, kept: this.keptPart(layer), keys };
+  }
+
+  /** Examples that have as many rows as are drawn, with some to choose from. */
+  private enough(layer: Layer, { dims }: RuntimeTensor, size: number): number {
+    const rows = rowsOf(layer, dims) / (layer.kind === 'conv' ? 1 : size);
+    return Math.max(fewestExamples, Math.ceil((spread * this.context.maxRows) / rows));
+  }
+
+  private async openMoments(turn: Turn, { values, size }: WaveBatch, examples: number): Promise<OpenMoments> {
+    const { layer, kept, keys } = turn;
+    const { maxRows, repair, runtime } = this.context;
+    const [x, y] = [values[keys.x]!, values[keys.y]!];
+    const shortcut = keys.shortcut && scaleOf(layer, layer.shortcut?.gain);
+    const spec = this.specOf(layer, kept, x.dims, y.type, shortcut);
+    const batches = Math.ceil(examples / size);
+    const parts = layer.kind === 'conv' ? batches * x.dims[0]! : batches;
+    const share = Math.ceil(maxRows / parts);
     const columns = keptColumns(layer, kept);
-    const isScarce = repair === 'weights' && rowsTaken(layer, x, y, this.context.maxRows) < plenty * columns;
-    // Every other batch by itself, to judge dampings on.
+    const rows = parts * Math.min(share, rowsOf(layer, y.dims));
+    const isScarce = repair === 'weights' && rows < plenty * columns && batches > 1;
     const empty = (): SecondMoments => new SecondMoments(spec.groups, columns, spec.outputs);
-    const parts: [SecondMoments, SecondMoments?] = isScarce && x.length > 1 ? [empty(), empty()] : [empty()];
-    const session = await MomentSession.open(this.context.runtime, spec);
-    try {
-      for (let batch = 0; batch < x.length; batch++) {
-        const pair = shortcut && ([shortcut[0][batch]!, shortcut[1][batch]!] as const);
-        await session.add(
-          parts[batch % parts.length]!,
-          x[batch]!,
-          y[batch]!,
-          pair,
-          this.drawer(layer, x, batch),
-        );
-      }
-    } finally {
-      await session.release();
-    }
-    return this.apply(layer, kept, parts);
+    return {
+      session: await MomentSession.open(runtime, spec),
+      parts: isScarce ? [empty(), empty()] : [empty()],
+      share,
+    };
+  }
+
+  private async add(
+    { layer, keys }: Turn,
+    { session, parts, share }: OpenMoments,
+    batch: WaveBatch,
+    number: number,
+  ): Promise<void> {
+    const { values } = batch;
+    const [x, y] = [values[keys.x]!, values[keys.y]!];
+    const shortcut = keys.shortcut && ([values[keys.shortcut[0]]!, values[keys.shortcut[1]]!] as const);
+    const seed = `${this.context.seed}:${layer.name}:${number}`;
+    await session.add(parts[number % parts.length]!, x, y, shortcut, (count) =>
+      layer.kind === 'conv' ? drawRows(count, share, seed) : drawCounted(batch, x.dims, count, share, seed),
+    );
   }
 
   private keptPart(layer: Layer): KeptPart {
@@ -154,12 +210,6 @@ export class LayerSolver {
       keptOutputs: outputs.length < layout.rows ? Int32Array.from(outputs) : undefined,
       shortcut,
     };
-  }
-
-  /** Draws rows of a batch: the same share of every batch, without repetition, in order. */
-  private drawer(layer: Layer, x: readonly RuntimeTensor[], batch: number): (count: number) => Int32Array {
-    const share = drawnShare(layer, x, this.context.maxRows);
-    return (count) => drawRows(count, share, `${this.context.seed}:${layer.name}:${batch}`);
   }
 
   private async apply(
@@ -249,24 +299,9 @@ export class LayerSolver {
   }
 }
 
-/** Rows of a batch, or positions of each of its images, that are looked at. */
-function drawnShare({ kind }: Layer, x: readonly RuntimeTensor[], maxRows: number): number {
-  const examples = kind === 'conv' ? x.reduce((sum, { dims }) => sum + dims[0]!, 0) : x.length;
-  return Math.ceil(maxRows / examples);
-}
-
-/** Rows that a layer is solved on altogether. */
-function rowsTaken(
-  layer: Layer,
-  x: readonly RuntimeTensor[],
-  y: readonly RuntimeTensor[],
-  maxRows: number,
-): number {
-  const share = drawnShare(layer, x, maxRows);
-  return y.reduce((sum, { dims }) => {
-    if (layer.kind === 'conv') return sum + dims[0]! * Math.min(share, elementCount(dims.slice(2)));
-    return sum + Math.min(share, elementCount(dims) / layer.layout.rows);
-  }, 0);
+/** Rows of a batch, or positions of each of its images. */
+function rowsOf({ kind, layout }: Layer, dims: readonly number[]): number {
+  return kind === 'conv' ? elementCount(dims.slice(2)) : elementCount(dims) / layout.rows;
 }
 
 /** The whole dense matrix: [rows, inputs] */

@@ -2,6 +2,7 @@ import type { ConstantSource } from '../ops/constants.js';
 import { floatAttribute, intAttribute } from '../onnx/attributes.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
+import { has } from '../ops/index.js';
 import type { BiasSink } from './bias.js';
 import type { Recurrence } from './recurrent.js';
 
@@ -49,7 +50,7 @@ export function layerShape(
   node: Node,
   sources: ReadonlyMap<string, ConstantSource>,
 ): Omit<Layer, 'node' | 'name' | 'bias'> | string | undefined {
-  if (node.domain !== '' || !['Conv', 'Gemm', 'MatMul'].includes(node.opType)) return undefined;
+  if (!has(node, 'layer')) return undefined;
   const [x = '', weightName = ''] = node.inputs;
   const weight = sources.get(weightName);
   if (sources.has(x)) return weight ? undefined : 'its weight is the left factor';
@@ -65,7 +66,7 @@ export function layerShape(
     transposed: false,
     alpha: 1,
   };
-  if (node.opType === 'Conv') {
+  if (has(node, 'spatial')) {
     const [rows = 1, inputs = 1, ...kernel] = dims;
     const entries = kernel.reduce((a, b) => a * b, 1);
     return {
@@ -78,7 +79,7 @@ export function layerShape(
     };
   }
   if (dims.length !== 2) return `its weight has rank ${dims.length}`;
-  const byRow = node.opType === 'Gemm' && intAttribute(node, 'transB', 0) === 1;
+  const byRow = intAttribute(node, 'transB', 0) === 1;
   const [rows, inputs] = byRow ? [dims[0]!, dims[1]!] : [dims[1]!, dims[0]!];
   return {
     ...base,
@@ -93,8 +94,8 @@ export function layerShape(
     inputAxis: byRow ? 1 : 0,
     outputAxis: byRow ? 0 : 1,
     groups: 1,
-    transposed: node.opType === 'Gemm' && intAttribute(node, 'transA', 0) === 1,
-    alpha: node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1,
+    transposed: intAttribute(node, 'transA', 0) === 1,
+    alpha: floatAttribute(node, 'alpha', 1),
   };
 }
 

@@ -1,200 +1,227 @@
-import { emptyNamed, ownValue } from '../onnx/named.js';
-import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
-import type { DataSource } from '../data/batch.js';
+import type { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-common';
+import type { Batch, DataSource } from '../data/batch.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { DataType } from '../onnx/data-type.js';
-import { capturedNames } from '../onnx/graph-index.js';
-import type { Model, Node } from '../onnx/model.js';
-import type { Tensor } from '../onnx/tensor.js';
+import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { inputKeyOf, keyOf, type SolveOrder, type Segment, type LayerTurn } from './solve-order.js';
+import { bytesOf, feedsOf } from '../runtime/tensors.js';
+import type { Counted } from '../statistics/counted-rows.js';
+import { readKeys, segmentModel, writtenKeys } from './segment-model.js';
+import { inputKeyOf, keyOf, type LayerTurn, type SolveOrder } from './solve-order.js';
 import type { Weights } from './weight-edit.js';
 
-/** Activations of all batches, by key; a value is held from the segment that makes it to the last that reads it. */
-export type Activations = ReadonlyMap<string, readonly RuntimeTensor[]>;
+/** Values of one batch, by key. */
+export type Activations = Readonly<Record<string, RuntimeTensor>>;
 
-/** What a sweep does when the activations of a wave's layers are there. */
-export type OnWave = (stops: readonly LayerTurn[], activations: Activations, wave: number) => Promise<void>;
-
-/**
- * Walks both models wave by wave over all batches, keeping what later segments need: every node runs once.
- * @param weights what has been solved so far, read anew for every segment
- */
-export async function propagate(
-  schedule: SolveOrder,
-  dense: Model,
-  data: DataSource,
-  weights: Weights,
-  runtime: Runtime,
-  signal: AbortSignal | undefined,
-  onWave: OnWave,
-): Promise<void> {
-  const { segments, waves } = schedule;
-  const uses = segments.map((segment, wave) => usesOf(schedule, segment, waves[wave]!));
-  const lastUse = new Map<string, number>();
-  uses.forEach(({ read }, wave) => {
-    for (const key of read) lastUse.set(key, wave);
-  });
-  const store = new Map<string, RuntimeTensor[]>();
-  await storeInputs(store, dense, data, lastUse, runtime, signal);
-  for (const [wave, segment] of segments.entries()) {
-    throwIfAborted(signal);
-    const outputs = [...uses[wave]!.written].filter((key) => lastUse.has(key));
-    await runSegment(segment, store, outputs, { schedule, dense, weights, runtime, signal });
-    release(store, (key) => lastUse.get(key)! < wave);
-    await onWave(waves[wave]!, store, wave);
-    release(store, (key) => lastUse.get(key)! <= wave);
-  }
+/** What a layer's rows are made of. */
+export interface WaveBatch extends Counted {
+  readonly values: Activations;
 }
 
-interface SegmentUses {
-  /** What the segment and the layers behind it read. */
-  readonly read: ReadonlySet<string>;
-  readonly written: ReadonlySet<string>;
+/** Takes what the layers of a wave read and should put out, batch by batch. */
+export interface WaveSolver {
+  /** Examples that are as good as any number more, judging by the first batch. */
+  enough(first: WaveBatch): number;
+  /** @param examples that are going to come altogether */
+  add(batch: WaveBatch, number: number, examples: number): Promise<void>;
+  /** Solves; changes weights. */
+  finish(): Promise<void>;
 }
 
-function usesOf(schedule: SolveOrder, segment: Segment, stops: readonly LayerTurn[]): SegmentUses {
-  const { differing, denseSources, maskedSources } = schedule;
-  const read = new Set<string>();
-  const written = new Set<string>();
-  for (const [steps, isMasked] of [
-    [segment.dense, false],
-    [segment.masked, true],
-  ] as const)
-    for (const { node } of steps) {
-      for (const name of [...node.inputs, ...capturedNames(node)])
-        if (name && !denseSources.has(name) && !maskedSources.has(name))
-          read.add(keyOf(differing, name, isMasked));
-      for (const name of node.outputs) if (name) written.add(keyOf(differing, name, isMasked));
-    }
-  for (const { layer, hasShortcut } of stops) {
-    read.add(inputKeyOf(differing, layer)).add(layer.y);
-    const value = layer.shortcut?.value;
-    if (hasShortcut && value !== undefined) read.add(value).add(keyOf(differing, value, true));
-  }
-  return { read, written };
-}
-
-async function storeInputs(
-  store: Map<string, RuntimeTensor[]>,
-  { graph }: Model,
-  data: DataSource,
-  lastUse: ReadonlyMap<string, number>,
-  runtime: Runtime,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  for await (const { inputs } of data) {
-    throwIfAborted(signal);
-    for (const { name } of graph.inputs) {
-      const given = ownValue(inputs, name);
-      if (!given || !lastUse.has(name)) continue;
-      const tensors = store.get(name) ?? [];
-      tensors.push(runtime.tensor(given.dtype, given.data, given.dims));
-      store.set(name, tensors);
-    }
-  }
-  if (store.size === 0)
-    throw new PruneError('invalid-data', `no examples in '${data.description}'; give at least one batch`);
-}
-
-function release(store: Map<string, RuntimeTensor[]>, isDone: (key: string) => boolean): void {
-  for (const key of [...store.keys()]) if (isDone(key)) store.delete(key);
-}
-
-interface SegmentContext {
-  readonly schedule: SolveOrder;
+export interface PropagateInput {
+  readonly order: SolveOrder;
   readonly dense: Model;
+  readonly data: DataSource;
+  /** What has been solved so far, read anew for every wave. */
   readonly weights: Weights;
   readonly runtime: Runtime;
-  readonly signal: AbortSignal | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly open: (turns: readonly LayerTurn[]) => WaveSolver;
+  /** Bytes of activations that may be held between waves. Default 384 MiB. */
+  readonly heldBytes?: number | undefined;
 }
 
-async function runSegment(
-  segment: Segment,
-  store: Map<string, RuntimeTensor[]>,
-  outputs: readonly string[],
-  context: SegmentContext,
-): Promise<void> {
-  if (outputs.length === 0) return;
-  const { runtime, signal } = context;
-  const session = await runtime.load(encodeModel(segmentModel(segment, store, outputs, context)));
-  try {
-    for (const key of outputs) store.set(key, []);
-    const batches = [...store.values()].reduce((most, { length }) => Math.max(most, length), 0);
-    for (let batch = 0; batch < batches; batch++) {
-      throwIfAborted(signal);
-      const feeds = emptyNamed<RuntimeTensor>();
-      for (const name of session.inputNames) feeds[name] = store.get(name)![batch]!;
-      const results = await session.run(feeds);
-      for (const key of outputs) store.get(key)!.push(results[key]!);
-    }
-  } finally {
-    await session.release();
+const defaultHeldBytes = 384 * 2 ** 20;
+
+/** Waves that are computed again from the last values that were held, before fewer examples have to do. */
+const mostAgain = 6;
+
+/** Examples that are looked at where memory is short. */
+const fewest = 32;
+
+/**
+ * Walks both models wave by wave over the data. What later waves read is held where there is room for it, of as many
+ * examples as are of use (the early layers of a network for images have thousands of rows in each); else the next waves
+ * compute it again from what was held last, or from the data.
+ */
+export async function propagate(input: PropagateInput): Promise<void> {
+  const { order, data, signal } = input;
+  const source = data.count === undefined ? await collected(data) : data;
+  const walk = new Walk({ ...input, data: source });
+  for (const [wave, turns] of order.waves.entries()) {
+    throwIfAborted(signal);
+    if (turns.length > 0) await walk.run(wave, turns);
   }
 }
 
-function segmentModel(
-  { dense: denseSteps, masked: maskedSteps }: Segment,
-  store: ReadonlyMap<string, readonly RuntimeTensor[]>,
-  outputs: readonly string[],
-  { schedule, dense, weights }: SegmentContext,
-): Model {
-  const { differing, denseSources, maskedSources } = schedule;
-  const initializers = new Map<string, Tensor>();
-  const inputs = new Set<string>();
-  const written = new Set<string>();
-  const read = (name: string, masked: boolean): string => {
-    if (name === '') return '';
-    const source = denseSources.get(name) ?? maskedSources.get(name);
-    if (source) {
-      initializers.set(name, { ...source.tensor, name });
-      return name;
-    }
-    const key = keyOf(differing, name, masked);
-    if (!written.has(key)) inputs.add(key);
-    return key;
-  };
-  const place = (node: Node, masked: boolean, changes: ReadonlyMap<number, Tensor> | undefined): Node => {
-    const values = node.inputs.map((name, i) => (changes?.has(i) ? '' : read(name, masked)));
-    for (const [input, tensor] of changes ?? []) {
-      const name = `solved::${nameOf(node)}::${input}`;
-      initializers.set(name, { ...tensor, name });
-      while (values.length <= input) values.push('');
-      values[input] = name;
-    }
-    for (const name of capturedNames(node)) read(name, masked);
-    const results = node.outputs.map((name) => (name ? keyOf(differing, name, masked) : ''));
-    for (const name of results) written.add(name);
-    return { ...node, name: '', inputs: values, outputs: results };
-  };
-  const nodes = [
-    ...denseSteps.map(({ node }) => place(node, false, undefined)),
-    ...maskedSteps.map(({ node, index }) =>
-      place(node, true, index === undefined ? undefined : weights.get(index)),
-    ),
-  ];
-  const info = (name: string, dtype: DataType): Model['graph']['inputs'][number] => ({
-    name,
-    docString: '',
-    type: { kind: 'tensor', dtype, shape: undefined, denotation: '' },
-  });
+/** Batches that may come only once, in memory. */
+async function collected(data: DataSource): Promise<DataSource> {
+  const batches: Batch[] = [];
+  for await (const batch of data) batches.push(batch);
   return {
-    ...dense,
-    irVersion: Math.max(dense.irVersion, 4),
-    graph: {
-      ...dense.graph,
-      nodes,
-      initializers: [...initializers.values()],
-      sparseInitializers: [],
-      inputs: [...inputs].map((key) => info(key, store.get(key)![0]!.type as DataType)),
-      outputs: outputs.map((name) => ({ name, docString: '', type: undefined })),
-      valueInfos: [],
-      quantizationAnnotations: [],
+    ...data,
+    count: batches.reduce((sum, { size }) => sum + size, 0),
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async *[Symbol.asyncIterator]() {
+      yield* batches;
     },
   };
 }
 
-function nameOf({ outputs }: Node): string {
-  return outputs.find((name) => name !== '') ?? '';
+class Walk {
+  /** The last wave whose values are held; −1 while everything comes from the data. */
+  private heldWave = -1;
+  private held: WaveBatch[] = [];
+  private heldKeys: ReadonlySet<string> = new Set();
+  /** By wave: what its layers read, and what later waves need of what there is by then. */
+  private readonly reads: readonly ReadonlySet<string>[];
+  private readonly live: readonly ReadonlySet<string>[];
+  private readonly written: readonly ReadonlySet<string>[];
+
+  constructor(private readonly input: PropagateInput) {
+    const { order, dense } = input;
+    this.reads = order.waves.map((turns) => readBy(turns, order));
+    this.written = order.segments.map(
+      (segment) =>
+        new Set(nodesOf(segment).flatMap(([node, isMasked]) => writtenKeys(node, isMasked, order))),
+    );
+    const lastRead = new Map<string, number>();
+    order.segments.forEach((segment, wave) => {
+      const keys = nodesOf(segment).flatMap(([node, isMasked]) => readKeys(node, isMasked, order));
+      for (const key of [...keys, ...this.reads[wave]!]) lastRead.set(key, wave);
+    });
+    const known = new Set(dense.graph.inputs.map(({ name }) => name));
+    this.live = this.written.map((keys, wave) => {
+      for (const key of keys) known.add(key);
+      return new Set([...known].filter((key) => (lastRead.get(key) ?? -1) > wave));
+    });
+  }
+
+  async run(wave: number, turns: readonly LayerTurn[]): Promise<void> {
+    const { open, data, heldBytes = defaultHeldBytes } = this.input;
+    const solver = open(turns);
+    const live = this.live[wave]!;
+    const total = data.count!;
+    const held: WaveBatch[] = [];
+    let examples = 0;
+    let [wanted, isHeld] = [total, false];
+    const keys = [...new Set([...this.reads[wave]!, ...live])];
+    const session = new Lazy(this.input, this.heldWave + 1, wave, keys, this.written);
+    try {
+      for await (const batch of this.batches()) {
+        const { values, size } = batch;
+        const found = { ...values, ...(await session.run(values)) };
+        if (examples === 0) {
+          const bytes = bytesOf(pick(found, live)) / size;
+          const room = Math.floor(heldBytes / Math.max(bytes, 1));
+          const enough = Math.max(solver.enough({ ...batch, values: found }), room);
+          // Far from what is held, computing it all again takes too long.
+          const most = wave - this.heldWave >= mostAgain ? Math.max(room, fewest) : Infinity;
+          wanted = Math.min(total, enough, most);
+          isHeld = wanted <= room || most < Infinity;
+        }
+        await solver.add({ ...batch, values: found }, held.length, wanted);
+        held.push({ ...batch, values: isHeld ? pick(found, live) : {} });
+        examples += size;
+        if (examples >= wanted) break;
+      }
+    } finally {
+      await session.release();
+    }
+    if (examples === 0)
+      throw new PruneError('invalid-data', `no examples in '${data.description}'; give at least one batch`);
+    if (isHeld) {
+      this.heldWave = wave;
+      this.held = held;
+      this.heldKeys = live;
+    }
+    await solver.finish();
+  }
+
+  /** What is held, then the rest of the data brought to where that is. */
+  private async *batches(): AsyncGenerator<WaveBatch> {
+    const { data, runtime, signal } = this.input;
+    yield* this.held;
+    const known = this.held.length;
+    const again = new Lazy(this.input, 0, this.heldWave, [...this.heldKeys], this.written);
+    let batch = 0;
+    try {
+      for await (const { inputs, size, valid, counted } of data) {
+        throwIfAborted(signal);
+        if (batch++ < known) continue;
+        const rows: Counted = { size, valid, ...(counted && { counted }) };
+        const fed = feedsOf(runtime, inputs);
+        if (this.heldWave < 0) yield { ...rows, values: fed };
+        else {
+          const values = pick({ ...fed, ...(await again.run(fed)) }, this.heldKeys);
+          this.held.push({ ...rows, values });
+          yield { ...rows, values };
+        }
+      }
+    } finally {
+      await again.release();
+    }
+  }
+}
+
+/** A session of some segments, opened when the first batch tells the dtypes. */
+class Lazy {
+  private session: InferenceSession | undefined;
+  private readonly outputs: readonly string[];
+
+  constructor(
+    private readonly input: PropagateInput,
+    private readonly first: number,
+    private readonly last: number,
+    keys: readonly string[],
+    written: readonly ReadonlySet<string>[],
+  ) {
+    const own = written.slice(first, last + 1);
+    this.outputs = keys.filter((key) => own.some((writes) => writes.has(key)));
+  }
+
+  async run(values: Activations): Promise<Activations> {
+    if (this.outputs.length === 0) return {};
+    const { order, dense, weights, runtime } = this.input;
+    if (!this.session) {
+      const segments = order.segments.slice(this.first, this.last + 1);
+      const dtypeOf = (key: string): DataType => values[key]!.type;
+      const model = segmentModel(segments, this.outputs, dtypeOf, { order, dense, weights });
+      this.session = await runtime.load(encodeModel(model));
+    }
+    return this.session.run(pick(values, this.session.inputNames));
+  }
+
+  async release(): Promise<void> {
+    await this.session?.release();
+  }
+}
+
+function nodesOf({ dense, masked }: SolveOrder['segments'][number]) {
+  return [...dense.map((node) => [node, false] as const), ...masked.map((node) => [node, true] as const)];
+}
+
+function readBy(turns: readonly LayerTurn[], { differing }: SolveOrder): Set<string> {
+  const read = new Set<string>();
+  for (const { layer, hasShortcut } of turns) {
+    read.add(inputKeyOf(differing, layer)).add(layer.y);
+    const value = layer.shortcut?.value;
+    if (hasShortcut && value !== undefined) read.add(value).add(keyOf(differing, value, true));
+  }
+  return read;
+}
+
+function pick(values: Activations, keys: Iterable<string>): Record<string, RuntimeTensor> {
+  return Object.fromEntries([...keys].map((key) => [key, values[key]!]));
 }

@@ -1,7 +1,6 @@
 import type { AxisCoupling } from '../axes/couple.js';
 import type { KeptMasks } from '../axes/project.js';
 import type { DataSource } from '../data/batch.js';
-import { throwIfAborted } from '../errors.js';
 import { runtimeProduct } from '../linear/product.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -38,8 +37,10 @@ export interface ReconstructInput extends ReconstructOptions {
   readonly model: Model;
   readonly shapes: Shapes;
   readonly runtime: Runtime;
-  /** Unlabelled calibration data; held in memory, one batch after the other. */
+  /** Unlabelled calibration data; read several times. */
   readonly data: DataSource;
+  /** Bytes of activations that may be held from layer to layer. Default 384 MiB. */
+  readonly heldBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number, detail: string) => void) | undefined;
 }
@@ -84,8 +85,10 @@ export async function reconstruct(input: ReconstructInput): Promise<Reconstructi
   const unknown = new Set(shapes.unknownOps.map(({ node }) => node));
   const opaque = model.graph.nodes.filter(({ name }, i) => unknown.has(name || `#${i}`));
   const unrunnable = new Set(opaque.flatMap(({ outputs }) => outputs));
-  const plan = schedule(model, masked, layers, ({ outputs }) => outputs.some((name) => unrunnable.has(name)));
-  const total = plan.waves.reduce((sum, stops) => sum + stops.length, 0);
+  const order = schedule(model, masked, layers, ({ outputs }) =>
+    outputs.some((name) => unrunnable.has(name)),
+  );
+  const total = order.waves.reduce((sum, stops) => sum + stops.length, 0);
   const outcomes: LayerOutcome[] = [];
   const weights = new Map<number, Map<number, Tensor>>();
   if (total > 0) {
@@ -99,12 +102,18 @@ export async function reconstruct(input: ReconstructInput): Promise<Reconstructi
       ...options,
     });
     try {
-      await propagate(plan, model, data, weights, runtime, signal, async (stops, activations) => {
-        for (const stop of stops) {
-          throwIfAborted(signal);
-          input.onProgress?.(outcomes.length, total, stop.layer.name);
-          outcomes.push(await solver.solve(stop, plan, activations));
-        }
+      await propagate({
+        order,
+        dense: model,
+        data,
+        weights,
+        runtime,
+        signal,
+        heldBytes: input.heldBytes,
+        open: (turns) => {
+          input.onProgress?.(outcomes.length, total, turns[0]!.layer.name);
+          return solver.open(turns, order, (outcome) => outcomes.push(outcome));
+        },
       });
     } finally {
       await products.release();
@@ -114,7 +123,7 @@ export async function reconstruct(input: ReconstructInput): Promise<Reconstructi
     repair: options.repair,
     model: withWeights(model, weights),
     layers: outcomes,
-    left: [...left, ...plan.left],
+    left: [...left, ...order.left],
     addedBiases: hasAddedBiases(model, weights),
   };
 }

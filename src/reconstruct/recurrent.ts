@@ -2,6 +2,7 @@ import type { ConstantSource } from '../ops/constants.js';
 import { intAttribute, stringAttribute } from '../onnx/attributes.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
+import { has } from '../ops/index.js';
 import type { Layer } from './layer.js';
 
 /** Which of a recurrence's two products a layer is. */
@@ -16,8 +17,6 @@ export interface Recurrence {
   readonly ofState: boolean;
 }
 
-const kinds = ['RNN', 'GRU', 'LSTM'];
-
 /**
  * The layers of a recurrent node, two for each direction: what the gates add up are a product with the input and one
  * with the state, and each of the two is kept by itself.
@@ -28,7 +27,7 @@ export function recurrentLayers(
   index: number,
   sources: ReadonlyMap<string, ConstantSource>,
 ): readonly Omit<Layer, 'name'>[] | string | undefined {
-  if (node.domain !== '' || !kinds.includes(node.opType)) return undefined;
+  if (!has(node, 'recurrent')) return undefined;
   const [x = '', w = '', r = '', b = '', lengths = ''] = node.inputs;
   const [weights, recurrent, bias] = [sources.get(w), sources.get(r), sources.get(b)];
   if (!weights || !recurrent || (b && !bias)) return 'its weights are not constants';
@@ -40,7 +39,7 @@ export function recurrentLayers(
   const [states = ''] = node.outputs;
   const output = node.outputs.find((name) => name !== '') ?? '';
   // Where the gate's reset comes first the state is not what the recurrent weights read.
-  const readsState = node.opType !== 'GRU' || intAttribute(node, 'linear_before_reset', 0) !== 0;
+  const readsState = !has(node, 'resets') || intAttribute(node, 'linear_before_reset', 0) !== 0;
   const layer = (direction: number, ofState: boolean): Omit<Layer, 'name'> => {
     const columns = ofState ? size : inputs;
     const start = direction * rows * columns;

@@ -7,15 +7,16 @@ import type {
   DepthReport,
   GroupOutcome,
   LatencyOutcome,
+  PlanTrial,
   PruneReport,
   ReconstructionReport,
 } from '../pipeline/result.js';
 import type { BudgetOutcome } from '../select/budget.js';
 import type { KnapsackOutcome } from '../select/select.js';
-import type { VerifyReport } from '../verify/report.js';
+import { proofLines } from './proof.js';
 import { blockerLines } from './advice.js';
 import { coverageText } from './inspect.js';
-import { formatBytes, formatCount, formatError, formatMilliseconds, formatShare, plural } from './numbers.js';
+import { formatBytes, formatCount, formatMilliseconds, formatShare, plural } from './numbers.js';
 import { alignColumns, alignLabels } from './table.js';
 
 /** What the command knows besides the report. */
@@ -59,6 +60,7 @@ export function pruneText(outcome: PruneOutcome): string {
     ...report.budgets.map((budget): [string, string] => ['budget', budgetText(budget)]),
     ...(report.latency ? ([['latency', latencyText(report.latency)]] as [string, string][]) : []),
     ...(report.knapsack ? ([['knapsack', knapsackText(report.knapsack)]] as [string, string][]) : []),
+    ...(report.trials.length > 0 ? ([['tried', trialsText(report.trials)]] as [string, string][]) : []),
     ...(report.rotated.length > 0 ? ([['rotated', rotatedText(report)]] as [string, string][]) : []),
     ...(report.reconstruction
       ? ([[repairLabels[report.reconstruction.repair], reconstructionText(report.reconstruction)]] as [
@@ -66,7 +68,7 @@ export function pruneText(outcome: PruneOutcome): string {
           string,
         ][])
       : []),
-    ['proof', proofText(report.verification)],
+    ...proofLines(report.verification),
     [
       'written',
       outcome.written ? `${outcome.written.path} (${formatBytes(outcome.written.bytes)})` : 'nothing',
@@ -170,6 +172,19 @@ export function latencyText(outcome: LatencyOutcome): string {
   ].join(', ');
 }
 
+const shares: Readonly<Record<PlanTrial['name'], string>> = {
+  scaled: 'losses at the output',
+  layers: 'losses of layers',
+  uniform: 'one share for all',
+};
+
+/** What came of the plans that were tried whole. */
+export function trialsText(trials: readonly PlanTrial[]): string {
+  const text = trials.map(({ name, error }) => `${shares[name]} ${error.toPrecision(3)}`).join(', ');
+  const taken = trials.find(({ chosen }) => chosen);
+  return `error at the output by ${text}${taken ? `; took ${shares[taken.name]}` : ''}`;
+}
+
 /** What a knapsack retains against its bound. */
 export function knapsackText({ solver, retained, bound, gap }: KnapsackOutcome): string {
   const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
@@ -212,18 +227,6 @@ export function reconstructionText({ layers, data }: ReconstructionReport): stri
   const harder = layers.filter(({ damping }) => damping > layers[0]!.damping).length;
   const damped = harder > 0 ? `; ${harder} needed more damping` : '';
   return `${plural(layers.length, 'layer')}, mean output error ${fall}${damped}, on ${data}`;
-}
-
-/** One line: what was compared and how far apart it was. */
-export function proofText(proof: VerifyReport | undefined): string {
-  if (!proof) return 'skipped';
-  const { level, passed, compared, maxError, worst, dead, runs, cuts } = proof;
-  const verdict = passed ? 'passed' : 'failed';
-  if (level === 'shapes')
-    return `${verdict} (shapes only): onnxruntime loads it, every shape is as predicted`;
-  const scope = `${plural(compared, 'tensor')} compared in ${plural(runs.length, 'run')}${cuts > 0 ? ` of ${plural(cuts, 'cut')}` : ''}`;
-  const error = `max relative error ${formatError(maxError)}${worst === undefined ? '' : ` at '${worst}'`}`;
-  return `${verdict}: ${scope}, ${error}${dead.length ? `, ${dead.length} near zero proved nothing` : ''}`;
 }
 
 /** What was left whole and what blocks the rest, where that matters. */

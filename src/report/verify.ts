@@ -1,10 +1,10 @@
 import type { VerifyReport } from '../verify/report.js';
-import { proofText } from './prune.js';
+import { proofLines } from './proof.js';
 import { alignLabels } from './table.js';
 
 /** The proof; where it failed, what differs; and what could not be compared. */
 export function verificationText(proof: VerifyReport): string {
-  const lines: [string, string][] = [['proof', proofText(proof)]];
+  const lines = proofLines(proof);
   if (proof.failure) lines.push(['failure', proof.failure.message]);
   const [skipped, ...more] = proof.skipped;
   if (skipped) {

@@ -3,6 +3,7 @@ import { capturedNames } from '../onnx/graph-index.js';
 import type { Graph, Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { FreshNames } from '../onnx/names.js';
+import { has } from '../ops/index.js';
 
 /** Edits of a model's main graph, by index of its nodes; nothing changes before `apply`. */
 export class ModelEdit {
@@ -87,7 +88,7 @@ export class ModelEdit {
   }
 
   private withConstant(node: Node): Node {
-    const tensor = node.opType === 'Constant' ? this.replaced.get(node.outputs[0]!) : undefined;
+    const tensor = has(node, 'literal') ? this.replaced.get(node.outputs[0]!) : undefined;
     if (!tensor) return node;
     const { value } = node.attributes.get('value') ?? {};
     const name = (value as Tensor | undefined)?.name ?? '';

@@ -3,6 +3,7 @@ import { capturedNames } from '../onnx/graph-index.js';
 import type { Model } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import type { Tensor } from '../onnx/tensor.js';
+import { has } from '../ops/index.js';
 import type { ModelEdit } from './edit.js';
 
 /** One use of a parameter, sliced. */
@@ -68,7 +69,7 @@ class Readers {
     this.sources = findConstants(graph);
     graph.nodes.forEach((node, index) => {
       const [output = ''] = node.outputs;
-      const isAlias = node.opType === 'Identity' && this.sources.has(output);
+      const isAlias = has(node, 'alias') && this.sources.has(output);
       if (isAlias) this.aliasNodes.set(output, index);
       node.inputs.forEach((name, input) => {
         if (!isAlias) this.add(name, { node: index, input });

@@ -2,6 +2,7 @@ import type { AxisCoupling } from '../axes/couple.js';
 import type { ConstantSource } from '../ops/constants.js';
 import { graphAttributes } from '../onnx/attributes.js';
 import type { Node } from '../onnx/model.js';
+import { has } from '../ops/index.js';
 import type { Projection } from './projection.js';
 
 /**
@@ -14,8 +15,6 @@ export interface ShapeRegion {
   /** Values of the region that a changed size may reach. */
   readonly affected: ReadonlySet<string>;
 }
-
-const draws = /^(Random|Bernoulli$|Multinomial$)/;
 
 export function findShapeRegion(
   { model, axes }: AxisCoupling,
@@ -33,7 +32,7 @@ export function findShapeRegion(
     for (const name of node.outputs) (verdict === 'constant' ? constant : region).add(name);
     if (verdict === 'constant') return;
     nodes.add(index);
-    const isSource = isSize(node) && !region.has(node.inputs[0]!);
+    const isSource = has(node, 'sizes') && !region.has(node.inputs[0]!);
     const reached = isSource
       ? constant.has(node.inputs[0]!) || projection.isTouched(axes.get(node.inputs[0]!))
       : node.inputs.some((name) => affected.has(name));
@@ -42,8 +41,8 @@ export function findShapeRegion(
   return { nodes, affected };
 
   function classify(node: Node): 'region' | 'constant' | 'other' {
-    if (node.domain !== '' || draws.test(node.opType)) return 'other';
-    if (isSize(node)) return 'region';
+    if (node.domain !== '' || has(node, 'random')) return 'other';
+    if (has(node, 'sizes')) return 'region';
     if (graphAttributes(node).length > 0) return 'other';
     let sizes = false;
     for (const name of node.inputs) {
@@ -54,8 +53,4 @@ export function findShapeRegion(
     const touched = [...node.inputs, ...node.outputs].some((name) => projection.isTouched(axes.get(name)));
     return touched ? 'other' : 'region';
   }
-}
-
-function isSize({ opType, domain }: Node): boolean {
-  return domain === '' && (opType === 'Shape' || opType === 'Size');
 }

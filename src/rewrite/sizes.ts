@@ -6,6 +6,7 @@ import type { Model, Node } from '../onnx/model.js';
 import { parameterOf } from '../ops/parameters.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { elementBytes, integersOf, integerTensor, withBytes } from '../onnx/values.js';
+import { has, qualifiedName } from '../ops/index.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { NodeChanges, type Variant } from './changes.js';
 import type { ModelEdit } from './edit.js';
@@ -52,7 +53,7 @@ export async function planSizes(
   const ruled = new Map<number, RewriteRule>();
   nodes.forEach((node, index) => {
     if (gone.has(index)) return;
-    const rule = rewriteRules.get(node.domain ? `${node.domain}::${node.opType}` : node.opType);
+    const rule = rewriteRules.get(qualifiedName(node));
     const stated = changes.stated(index);
     if (stated) setAttributes(edit, index, stated);
     if (rule && changes.isTouched(index)) ruled.set(index, rule);
@@ -165,7 +166,7 @@ class Assemblies {
     const { graph } = model;
     const read = (name: string): unknown => this.readers.set(name, (this.readers.get(name) ?? 0) + 1);
     graph.nodes.forEach((node, index) => {
-      if (node.opType === 'Concat' && node.domain === '') this.writers.set(node.outputs[0]!, index);
+      if (has(node, 'joins')) this.writers.set(node.outputs[0]!, index);
       for (const name of [...node.inputs, ...capturedNames(node)]) read(name);
     });
     for (const { name } of graph.outputs) read(name);
@@ -209,7 +210,7 @@ function boundaryUses(
   sources: ReadonlyMap<string, ConstantSource>,
   projection: Projection,
 ): Omit<ComputedOperand, 'wanted'>[] {
-  if (!graph.nodes.some(({ opType }) => opType === 'Shape' || opType === 'Size')) return [];
+  if (!graph.nodes.some((node) => has(node, 'sizes'))) return [];
   const region = findShapeRegion(analysis, sources, projection);
   const uses: Omit<ComputedOperand, 'wanted'>[] = [];
   graph.nodes.forEach((node, index) => {

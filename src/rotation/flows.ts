@@ -4,29 +4,9 @@ import { findConstants, type ConstantSource } from '../ops/constants.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import type { Node } from '../onnx/model.js';
+import { has, operandOf } from '../ops/index.js';
 import { findLayers, type FollowedLayer } from '../reconstruct/layers.js';
 import type { Flow, ProductUse } from '../rotation/flow.js';
-
-/** Ops that only move values, or average them over axes other than that of the channels. */
-const moving = new Set([
-  'Identity',
-  'Reshape',
-  'Flatten',
-  'Squeeze',
-  'Unsqueeze',
-  'Transpose',
-  'Expand',
-  'Split',
-  'Slice',
-  'Gather',
-  'Concat',
-  'AveragePool',
-  'GlobalAveragePool',
-  'ReduceMean',
-]);
-
-/** Those of them that may leave channels out. */
-const picking = new Set(['Split', 'Slice', 'Gather']);
 
 /** All linear flows of a model's groups, in graph order. */
 export function findFlows(grouping: Grouping): Flow[] {
@@ -87,9 +67,9 @@ class FlowFinder {
   private visit(node: Node, index: number): void {
     const values = [...new Set([...node.inputs, ...node.outputs])];
     for (const factor of new Set(values.flatMap((value) => [...this.carried(value)]))) {
-      const has = (value: string): boolean => this.carried(value).has(factor);
-      const [ins, outs] = [node.inputs.filter(has), node.outputs.filter(has)];
-      if (node.domain === '' && ['Shape', 'Size'].includes(node.opType)) continue;
+      const isOn = (value: string): boolean => this.carried(value).has(factor);
+      const [ins, outs] = [node.inputs.filter(isOn), node.outputs.filter(isOn)];
+      if (has(node, 'sizes')) continue;
       const isSound = !this.index.captured.has(node) && this.follow(node, index, factor, ins, outs);
       if (!isSound) for (const value of [...ins, ...outs]) this.refused.add(keyOf(factor, value));
     }
@@ -115,25 +95,17 @@ class FlowFinder {
     };
     if (this.sinks.has(index)) return ins.length === 1 && pass();
     const others = node.inputs.filter((value) => value !== '' && !ins.includes(value));
-    switch (node.opType) {
-      case 'Add':
-      case 'Sum':
-        return others.length === 0 && pass();
-      case 'Mul':
-      case 'Div': {
-        const scaled = ins.length === 1 && others.length === 1 && ins[0] !== others[0];
-        const isDivisor = node.opType === 'Div' && ins[0] !== node.inputs[0];
-        return scaled && !isDivisor && !this.isParameterOn(factor, index, node, others[0]!) && pass();
-      }
-      case 'MatMul':
-        return this.followProduct(node, index, factor, ins, outs, pass);
-      case 'Concat':
-        return others.length === 0 && pass();
-      default:
-        if (!moving.has(node.opType) || ins.some((value) => value !== node.inputs[0])) return false;
-        // What is cut off, or not picked, is read nowhere.
-        return (outs.length === 0 && picking.has(node.opType)) || pass();
+    if (has(node, 'adds', 'joins')) return others.length === 0 && pass();
+    if (has(node, 'scales')) {
+      const scaled = ins.length === 1 && others.length === 1 && ins[0] !== others[0];
+      const isDivisor = ins[0] === operandOf(node, 'divisor');
+      return scaled && !isDivisor && !this.isParameterOn(factor, index, node, others[0]!) && pass();
     }
+    if (has(node, 'multiplies')) return this.followProduct(node, index, factor, ins, outs, pass);
+    // An average is taken over axes other than that of the channels.
+    if (!has(node, 'moves', 'averages') || ins.some((value) => value !== node.inputs[0])) return false;
+    // What is cut off, or not picked, is read nowhere.
+    return (outs.length === 0 && has(node, 'picks')) || pass();
   }
 
   private followLayer(

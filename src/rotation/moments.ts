@@ -2,7 +2,8 @@ import type { DataSource } from '../data/batch.js';
 import type { MatrixProduct } from '../linear/product.js';
 import type { Model } from '../onnx/model.js';
 import { elementCount } from '../onnx/tensor.js';
-import { drawRows } from '../reconstruct/draw.js';
+import { drawCounted } from '../statistics/counted-rows.js';
+import { drawRows } from '../statistics/draw.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { denseValues } from '../statistics/dense-values.js';
 
@@ -40,7 +41,8 @@ export async function measureMoments(
   const sums = probes.map(({ positions }) => new Sums(positions.length));
   const names = probes.map(({ value }) => value);
   let examples = 0;
-  for await (const { found, size } of denseValues(model, names, { data, runtime, signal })) {
+  for await (const batch of denseValues(model, names, { data, runtime, signal })) {
+    const { found, size } = batch;
     const wanted = Math.ceil((maxRows * size) / (data.count ?? 1024));
     const drawn = new Map<string, Int32Array>();
     for (const [i, probe] of probes.entries()) {
@@ -49,7 +51,10 @@ export async function measureMoments(
       let rows = drawn.get(probe.value);
       if (!rows) {
         const count = elementCount(dims) / dims[channelAxisOf(probe, dims)]!;
-        rows = drawRows(count, wanted, `${seed}:${probe.value}:${examples}`);
+        const key = `${seed}:${probe.value}:${examples}`;
+        rows = probe.channelsFirst
+          ? drawRows(count, wanted, key)
+          : drawCounted(batch, dims, count, wanted, key);
         drawn.set(probe.value, rows);
       }
       await sums[i]!.add(gather(values as Float32Array, dims, probe, rows), rows.length, product);

@@ -4,6 +4,7 @@ import { encodeModel } from '../onnx/codec.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatTensor, integerTensor } from '../onnx/values.js';
+import { has, operandIndex } from '../ops/index.js';
 import type { FollowedLayer } from '../reconstruct/layers.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
@@ -115,7 +116,7 @@ async function traceModel(
   const bounds = await evaluateConstants(model, runtime, (value) => shapes.of(value), operands);
   for (const index of flow.passes) {
     const node = model.graph.nodes[index]!;
-    if (node.opType === 'BatchNormalization') {
+    if (operandIndex(node, 'mean') !== undefined) {
       nodes.push({ ...node, opType: 'Identity', inputs: [node.inputs[0]!], attributes: new Map() });
       continue;
     }
@@ -128,15 +129,15 @@ async function traceModel(
       const name = `${value}::${index}:${i}`;
       inputs.push(name);
       const dims = dimsOf(value);
-      if (node.opType === 'Reshape' || node.opType === 'Expand') {
+      if (has(node, 'reshapes', 'expands')) {
         const target = knownDims(shapes, node.outputs[0]!);
         if (!target) return undefined;
         constants.set(name, integerTensor(name, target));
-      } else if (node.opType === 'Add') {
+      } else if (has(node, 'adds')) {
         if (!neutral(name, dims, () => 0)) return undefined;
-      } else if (node.opType === 'Mul' || node.opType === 'Div') {
+      } else if (has(node, 'scales')) {
         if (!neutral(name, dims, () => 1)) return undefined;
-      } else if (node.opType === 'MatMul') {
+      } else if (has(node, 'multiplies')) {
         // Whatever it mixes, what it mixes comes from one row: the first stands for all.
         const width = dims?.at(-1) ?? 1;
         const isFirst =

@@ -1,4 +1,6 @@
 import type { ConstantSource } from '../ops/constants.js';
+import { operandIndex } from '../ops/index.js';
+import type { Operand } from '../ops/op.js';
 import { floatAttribute } from '../onnx/attributes.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -37,8 +39,8 @@ export class WeightRotation {
       mix(this.valuesOf(bias.node, bias.input), positions, forward);
     if (bias?.kind !== 'mean') return;
     // y = x − mean + shift, once scale and deviation are folded.
-    mix(this.valuesOf(bias.node, 3), positions, forward);
-    mix(this.valuesOf(bias.node, 2), positions, forward);
+    for (const operand of ['mean', 'bias'] as const)
+      mix(this.operandOf(bias.node, operand), positions, forward);
   }
 
   /** Columns of the weight read the old coordinates from the new ones: W becomes W `backward`. */
@@ -68,7 +70,9 @@ export class WeightRotation {
     if (this.normalised.has(at)) return;
     this.normalised.add(at);
     const epsilon = floatAttribute(this.model.graph.nodes[at]!, 'epsilon', 1e-5);
-    const [scale, mean, variance] = [1, 3, 4].map((input) => this.valuesOf(at, input));
+    const [scale, mean, variance] = (['scale', 'mean', 'variance'] as const).map((operand) =>
+      this.operandOf(at, operand),
+    );
     const weight = this.valuesOf(node, weightInput);
     for (let row = 0; row < layout.rows; row++) {
       const deviation = Math.sqrt(variance![row]! + epsilon);
@@ -78,6 +82,10 @@ export class WeightRotation {
       mean![row]! *= gain;
       scale![row] = deviation;
     }
+  }
+
+  private operandOf(node: number, operand: Operand): Float64Array {
+    return this.valuesOf(node, operandIndex(this.model.graph.nodes[node]!, operand)!);
   }
 
   private valuesOf(node: number, input: number): Float64Array {

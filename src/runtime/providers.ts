@@ -1,4 +1,5 @@
 import { PruneError } from '../errors.js';
+import { isContractionKernel } from '../ops/profile.js';
 import type { ProfiledNode, Provider } from './runtime.js';
 
 /** onnxruntime's names of the execution providers, as profiles report them. */
@@ -22,7 +23,7 @@ export interface ProviderUse {
 export function providerUse(profile: readonly ProfiledNode[], wanted: Provider): ProviderUse {
   const nodes: Record<string, number> = {};
   for (const { provider } of profile) nodes[provider] = (nodes[provider] ?? 0) + 1;
-  const contractions = profile.filter((node) => isContraction(node.opType));
+  const contractions = profile.filter((node) => isContractionKernel(node.opType));
   const compute = contractions.length > 0 ? contractions : profile;
   const elsewhere = compute.filter((node) => node.provider !== executionProviders[wanted]);
   return {
@@ -62,9 +63,4 @@ export function installHint(provider: Provider): string {
     case 'cpu':
       return 'reinstall it with npm install onnxruntime-node';
   }
-}
-
-/** Contractions under any name: fused and quantized forms (`FusedConv`, `QLinearMatMul`, `MatMulNBits`) included. */
-function isContraction(opType: string): boolean {
-  return /conv|matmul|gemm|attention|lstm|gru|rnn|einsum/i.test(opType);
 }

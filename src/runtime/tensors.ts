@@ -40,6 +40,13 @@ export function feedsOf(
   return feeds;
 }
 
+/** Bytes of tensors of numbers. */
+export function bytesOf(tensors: Readonly<Record<string, RuntimeTensor>>): number {
+  let bytes = 0;
+  for (const { data } of Object.values(tensors)) if (ArrayBuffer.isView(data)) bytes += data.byteLength;
+  return bytes;
+}
+
 /**
  * A constant as an onnxruntime tensor; its elements are copied, since a file's may be misaligned.
  * @throws PruneError `unsupported` for dtypes that JavaScript can't feed (strings, bfloat16, 8-bit and 4-bit floats).

@@ -9,9 +9,10 @@ export type AttentionOption = 'heads' | 'head-dims' | 'both' | 'none';
 
 /**
  * How many channels each group loses: `uniform` by a common ratio in the scope, `knapsack` by importance against exact
- * costs under the budgets.
+ * costs under the budgets, `measured` likewise, but groups are weighed by what their cuts do to the model's outputs, and
+ * the plan is tried beside plain ones; it needs data and weights that are solved for.
  */
-export type SelectMethod = 'uniform' | 'knapsack';
+export type SelectMethod = 'uniform' | 'knapsack' | 'measured';
 
 /** What solves a knapsack: our own search, or integer programmes by HiGHS, slower and the reference. */
 export type KnapsackSolver = 'greedy' | 'highs';
@@ -24,7 +25,8 @@ export interface SelectOptions {
   readonly budget?: BudgetOption | undefined;
   /**
    * Default `uniform`; under a budget `knapsack` where the criterion's scores are comparable between groups (`obspa`) and
-   * neither `scope` nor `ratios` is given, which are of no use to it. `knapsack` needs a budget.
+   * neither `scope` nor `ratios` is given, which are of no use to it, and `measured` where weights are solved for as well.
+   * Both need a budget.
    */
   readonly select?: SelectMethod | undefined;
   /** Of `select: 'knapsack'`. Default `greedy`. */
@@ -70,7 +72,7 @@ export interface ResolvedOptions {
   readonly residualStream: boolean;
 }
 
-const methods: readonly SelectMethod[] = ['uniform', 'knapsack'];
+const methods: readonly SelectMethod[] = ['uniform', 'knapsack', 'measured'];
 const solvers: readonly KnapsackSolver[] = ['greedy', 'highs'];
 const scopes: readonly Scope[] = ['local', 'global', 'isomorphic'];
 const attentions: readonly AttentionOption[] = ['heads', 'head-dims', 'both', 'none'];

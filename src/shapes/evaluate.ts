@@ -1,10 +1,12 @@
 import { PruneError } from '../errors.js';
-import { graphAttributes, intAttribute } from '../onnx/attributes.js';
+import { graphAttributes } from '../onnx/attributes.js';
 import { encodeModel } from '../onnx/codec.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { integersOf, integerTensor } from '../onnx/values.js';
+import { has } from '../ops/index.js';
+import { listedSizes, sizesOf } from '../ops/sizes.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { fromRuntime } from '../runtime/tensors.js';
 import { literalsOf, usedNames } from './literals.js';
@@ -91,7 +93,7 @@ class ConstantClosure {
       const literal = this.literals.get(name) ?? this.measure(name);
       if (literal !== undefined) return literal;
       const node = this.writerOf(name);
-      if (node?.opType !== 'Identity' || node.domain !== '') return undefined;
+      if (!node || !has(node, 'alias')) return undefined;
       name = node.inputs[0]!;
     }
   }
@@ -138,19 +140,11 @@ class ConstantClosure {
     const known = this.measured.get(name);
     if (known !== undefined) return known;
     const node = this.writerOf(name);
-    if (node?.opType === 'Gather' && node.domain === '') return this.pickedSizes(node);
-    if (node === undefined || node.domain !== '' || (node.opType !== 'Shape' && node.opType !== 'Size'))
-      return undefined;
-    const operand = node.inputs[0]!;
-    const shape = this.literals.get(operand)?.dims ?? this.shapeOf(operand);
-    if (shape === undefined) return undefined;
-    // Array.slice clamps and counts negative indices from the end exactly as Shape does.
-    const sizes =
-      node.opType === 'Shape' ? shape.slice(intAttribute(node, 'start'), intAttribute(node, 'end')) : shape;
-    if (!sizes.every((size) => size !== undefined)) return undefined;
-    const tensor =
-      node.opType === 'Shape' ? integerTensor(name, sizes) : integerTensor(name, [elementCount(sizes)], []);
-    this.measured.set(name, tensor);
+    if (!node) return undefined;
+    if (has(node, 'gathers')) return this.pickedSizes(node);
+    const shape = has(node, 'sizes') ? this.dimsOf(node.inputs[0]!) : undefined;
+    const tensor = shape && sizesOf(node, shape);
+    if (tensor) this.measured.set(name, tensor);
     return tensor;
   }
 
@@ -159,14 +153,18 @@ class ConstantClosure {
     const [name] = outputs as [string];
     const picked = this.literals.get(inputs[1]!);
     const writer = this.writerOf(inputs[0]!);
-    if (!picked || writer?.opType !== 'Shape' || writer.domain !== '') return undefined;
-    const shape = this.literals.get(writer.inputs[0]!)?.dims ?? this.shapeOf(writer.inputs[0]!);
-    const sizes = shape?.slice(intAttribute(writer, 'start'), intAttribute(writer, 'end'));
+    if (!picked || !writer || !has(writer, 'sizes')) return undefined;
+    const shape = this.dimsOf(writer.inputs[0]!);
+    const sizes = shape && listedSizes(writer, shape);
     const values = integersOf(picked).map((index) => sizes?.at(index));
     if (!values.every((size) => size !== undefined)) return undefined;
     const tensor = integerTensor(name, values, picked.dims);
     this.measured.set(name, tensor);
     return tensor;
+  }
+
+  private dimsOf(value: string): Dims | undefined {
+    return this.literals.get(value)?.dims ?? this.shapeOf(value);
   }
 
   /** A model without inputs that computes the values. */
@@ -221,17 +219,8 @@ function isUsable({ dtype, dims, data }: Tensor, maxFloats: number): boolean {
 function isRandom(node: Node): boolean {
   const nodes = [node];
   for (const current of nodes) {
-    if (current.domain === '' && randomOps.has(current.opType)) return true;
+    if (has(current, 'random')) return true;
     for (const { graph } of graphAttributes(current)) nodes.push(...graph.nodes);
   }
   return false;
 }
-
-const randomOps = new Set([
-  'Bernoulli',
-  'Multinomial',
-  'RandomNormal',
-  'RandomNormalLike',
-  'RandomUniform',
-  'RandomUniformLike',
-]);

@@ -1,5 +1,6 @@
 import { isFloat } from '../onnx/data-type.js';
 import type { Graph, ValueInfo } from '../onnx/model.js';
+import { has } from '../ops/index.js';
 
 /** The size of a symbolic dim that nothing else tells. */
 export type SizeGuess = (input: ValueInfo, axis: number) => number;
@@ -62,9 +63,9 @@ export function misfitOf(
 ): number | undefined {
   const countOf = (value: string): number =>
     shapeOf(value)?.reduce<number>((count, dim) => count * (dim ?? NaN), 1) ?? NaN;
-  for (const { opType, domain, inputs, outputs } of nodes) {
-    if (opType !== 'Reshape' || domain !== '') continue;
-    const times = countOf(outputs[0]!) / countOf(inputs[0]!);
+  for (const node of nodes) {
+    if (!has(node, 'reshapes')) continue;
+    const times = countOf(node.outputs[0]!) / countOf(node.inputs[0]!);
     if (times > 0 && times !== 1) return times;
   }
   return undefined;

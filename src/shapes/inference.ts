@@ -6,6 +6,7 @@ import type { DataType } from '../onnx/data-type.js';
 import type { Model, Node, ValueInfo, ValueType } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { integersOf } from '../onnx/values.js';
+import { has, qualifiedName } from '../ops/index.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from './evaluate.js';
 import { readRefusal } from './failures.js';
@@ -20,7 +21,7 @@ import { type Fact, isShapeRelevant, partialModel, sessionInput, typedInput } fr
 export interface CutNode {
   /** The node's name, or its index as `#12` where it has none. */
   readonly node: string;
-  /** Op type, with its domain unless that is the default one: `my.domain:Foo`. */
+  /** Qualified: `Foo`, or `my.domain::Foo` outside the default domain. */
   readonly op: string;
   /** onnxruntime's words. */
   readonly reason: string;
@@ -137,8 +138,11 @@ export class ShapeInference {
     if (this.cut.has(index)) return;
     this.cut.add(index);
     const node = this.model.graph.nodes[index]!;
-    const op = node.domain === '' ? node.opType : `${node.domain}:${node.opType}`;
-    this.unknownOps.push({ node: node.name === '' ? `#${index}` : node.name, op, reason: error.message });
+    this.unknownOps.push({
+      node: node.name === '' ? `#${index}` : node.name,
+      op: qualifiedName(node),
+      reason: error.message,
+    });
     const input = node.inputs.find((name) => this.facts.get(name)?.dtype !== undefined);
     const guess = input === undefined ? 'float32' : this.facts.get(input)!.dtype!;
     for (const name of node.outputs) {
@@ -296,7 +300,7 @@ export class ShapeInference {
  */
 function filledTensor(node: Node, literals: ReadonlyMap<string, Tensor>): Fact | undefined {
   const target = literals.get(node.inputs[0] ?? '');
-  if (node.opType !== 'ConstantOfShape' || node.domain !== '' || target === undefined) return undefined;
+  if (!has(node, 'fills') || target === undefined) return undefined;
   const shape = integersOf(target);
   return elementCount(shape) > 4096
     ? { dtype: tensorAttribute(node, 'value')?.dtype ?? 'float32', shape }

@@ -1,6 +1,7 @@
 import { intAttribute, withAttribute } from '../onnx/attributes.js';
 import { type DataType, dataTypeFromNumber } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
+import { has, operandOf } from '../ops/index.js';
 
 /**
  * Float types that onnxruntime's JavaScript API can't describe and that its CPU kernels don't take. Shapes don't
@@ -33,13 +34,13 @@ export function modelType(
   if (reported !== 'float32') return reported;
   const target = castTarget(node);
   if (target !== undefined) return target;
-  const decisive =
-    node.opType === 'CastLike' || node.opType === 'DequantizeLinear' ? node.inputs.slice(1) : node.inputs;
-  return decisive.map(dtypeOf).find((dtype) => replaced.has(dtype)) ?? reported;
+  const decisive = operandOf(node, 'type');
+  const inputs = decisive === undefined ? node.inputs : [decisive];
+  return inputs.map(dtypeOf).find((dtype) => replaced.has(dtype)) ?? reported;
 }
 
 function castTarget(node: Node): DataType | undefined {
-  if (node.opType !== 'Cast' || node.domain !== '') return undefined;
+  if (!has(node, 'casts')) return undefined;
   const to = intAttribute(node, 'to');
   return to === undefined ? undefined : dataTypeFromNumber(to);
 }

@@ -1,10 +1,11 @@
 import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
-import type { DataSource } from '../data/batch.js';
+import type { Batch, DataSource } from '../data/batch.js';
+import { partsOf } from '../data/slices.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { feedsOf } from '../runtime/tensors.js';
+import { bytesOf, feedsOf } from '../runtime/tensors.js';
 
 /** What a model computes from one batch. */
 export interface DenseValues {
@@ -15,10 +16,14 @@ export interface DenseValues {
   /** Examples of this batch, and how many of them count. */
   readonly size: number;
   readonly valid: number;
+  readonly counted?: Batch['counted'];
 }
 
+/** Bytes of values that one batch may have. */
+const mostBytes = 128 * 2 ** 20;
+
 /**
- * Values of a model's main graph, inputs among them or not, batch by batch.
+ * Values of a model's main graph, inputs among them or not, batch by batch; of smaller batches where they are large.
  * @throws PruneError `invalid-data` without examples, `runtime`, `aborted`.
  */
 export async function* denseValues(
@@ -40,10 +45,21 @@ export async function* denseValues(
   );
   let batch = 0;
   try {
-    for await (const { inputs, size, valid } of data) {
-      throwIfAborted(signal);
+    const run = async ({ inputs }: Batch): Promise<DenseValues['found']> => {
       const feeds = feedsOf(runtime, inputs);
-      yield { found: { ...feeds, ...(await session.run(feeds)) }, batch: batch++, size, valid };
+      return { ...feeds, ...(await session.run(feeds)) };
+    };
+    let most = 0;
+    for await (const whole of data) {
+      if (most === 0) {
+        const [first] = partsOf(whole, 1);
+        most = Math.max(1, Math.floor((mostBytes * first!.size) / bytesOf(await run(first!))));
+      }
+      for (const part of partsOf(whole, most)) {
+        throwIfAborted(signal);
+        const { size, valid, counted } = part;
+        yield { found: await run(part), batch: batch++, size, valid, ...(counted && { counted }) };
+      }
     }
   } finally {
     await session.release();

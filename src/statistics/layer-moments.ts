@@ -50,6 +50,8 @@ export interface MomentSpec {
   readonly keptOutputs: Int32Array | undefined;
   /** Adds (a − b) · scale to y, for two more values: scale by output channel. */
   readonly shortcut: Float32Array | undefined;
+  /** Whether products of y with x are taken. Default true. */
+  readonly hasProducts?: boolean;
 }
 
 /** Summarises batches of a layer's input and wanted output in onnxruntime. */
@@ -94,7 +96,7 @@ export class MomentSession {
       xMean: of('xMean'),
       yMean: of('yMean'),
       xx: of('xx'),
-      yx: of('yx'),
+      yx: spec.hasProducts === false ? undefined : of('yx'),
       yy: of('yy'),
     });
   }
@@ -132,7 +134,8 @@ function momentModel(spec: MomentSpec): Model {
   const xc = build.centre(rows.x, 'xMean');
   const yc = build.centre(rows.y, 'yMean');
   build.op('MatMul', [build.transpose(xc, [0, 2, 1]), xc], 'xx');
-  build.op('MatMul', [build.transpose(yc, [0, 2, 1]), xc], 'yx');
+  const hasProducts = spec.hasProducts ?? true;
+  if (hasProducts) build.op('MatMul', [build.transpose(yc, [0, 2, 1]), xc], 'yx');
   build.reduce('ReduceSumSquare', yc, 'yy');
   const inputs = [
     rankedInfo('x', spec.xDtype, rank),
@@ -144,7 +147,7 @@ function momentModel(spec: MomentSpec): Model {
   return graphModel({
     nodes: build.nodes,
     inputs,
-    outputs: ['xMean', 'yMean', 'xx', 'yx', 'yy'],
+    outputs: ['xMean', 'yMean', 'xx', 'yy', ...(hasProducts ? ['yx'] : [])],
     initializers: build.initializers,
   });
 }

@@ -5,6 +5,7 @@ import type { Role } from '../axes/relation.js';
 import type { Grouping, Member, PruningGroup } from '../groups/group.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, floatTensor } from '../onnx/values.js';
+import { operandIndex } from '../ops/index.js';
 import { keptMasks, type Plan } from '../plan/plan.js';
 
 /** Roles whose zeros silence a channel. A running variance of zero would not. */
@@ -31,7 +32,7 @@ export function maskedGrouping(grouping: Grouping, plan: Plan): Grouping {
   };
   const maskedMember = (member: Member): Member => {
     const { parameter, role } = member;
-    const divides = model.graph.nodes[parameter.node]!.opType === 'Div' && parameter.input === 1;
+    const divides = operandIndex(model.graph.nodes[parameter.node]!, 'divisor') === parameter.input;
     const isSilent = silencing.includes(role) && parameter.source.tensor.dtype === 'float32' && !divides;
     return isSilent ? { ...member, parameter: maskedUse(parameter) } : member;
   };

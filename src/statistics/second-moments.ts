@@ -6,8 +6,8 @@ export interface MomentBlock {
   readonly yMean: ArrayLike<number>;
   /** Σ x xᵀ: [groups, inputs, inputs]. */
   readonly xx: ArrayLike<number>;
-  /** Σ y xᵀ: [groups, outputs, inputs]. */
-  readonly yx: ArrayLike<number>;
+  /** Σ y xᵀ: [groups, outputs, inputs]; only where products with y are taken. */
+  readonly yx?: ArrayLike<number> | undefined;
   /** Σ y²: [groups, outputs]. */
   readonly yy: ArrayLike<number>;
 }
@@ -32,11 +32,13 @@ export class SecondMoments {
     readonly inputs: number,
     /** Outputs of a group. */
     readonly outputs: number,
+    /** Whether products of y with x are taken. */
+    readonly hasProducts = true,
   ) {
     this.xMean = new Float64Array(groups * inputs);
     this.yMean = new Float64Array(groups * outputs);
     this.xx = new Float64Array(groups * inputs * inputs);
-    this.yx = new Float64Array(groups * outputs * inputs);
+    this.yx = new Float64Array(hasProducts ? groups * outputs * inputs : 0);
     this.yy = new Float64Array(groups * outputs);
   }
 
@@ -53,7 +55,7 @@ export class SecondMoments {
       for (let i = 0; i < inputs; i++) addRow(this.xx, block.xx, (x0 + i) * inputs, dx, weight * dx[i]!);
       for (let i = 0; i < outputs; i++) {
         const dy = block.yMean[y0 + i]! - this.yMean[y0 + i]!;
-        addRow(this.yx, block.yx, (y0 + i) * inputs, dx, weight * dy);
+        if (block.yx) addRow(this.yx, block.yx, (y0 + i) * inputs, dx, weight * dy);
         this.yy[y0 + i]! += block.yy[y0 + i]! + weight * dy * dy;
         this.yMean[y0 + i]! += share * dy;
       }

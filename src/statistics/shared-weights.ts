@@ -2,6 +2,7 @@ import type { ParameterUse } from '../axes/couple.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
+import { has } from '../ops/index.js';
 
 /** A model in which each use of a group's parameter has a tensor of its own, as far as groups see it so. */
 export interface SplitModel {
@@ -41,9 +42,7 @@ export function splitSharedWeights(grouping: Grouping, groups: readonly PruningG
       tensors.set(name, { ...source.tensor, name });
     }
   const untied = [...tensors].filter(([name]) => !graph.initializers.some((tensor) => tensor.name === name));
-  const constants = new Set(
-    graph.nodes.filter(({ opType }) => opType === 'Constant').map((n) => n.outputs[0]),
-  );
+  const constants = new Set(graph.nodes.filter((node) => has(node, 'literal')).map((n) => n.outputs[0]));
   const nodes = graph.nodes.map((node, index): Node => {
     const own = inputs.get(index);
     return own ? { ...node, inputs: own } : node;

@@ -7,6 +7,9 @@ import { proofLevels, type ProofLevel, type VerifyReport } from './report.js';
 export function combineReports(level: ProofLevel, reports: readonly VerifyReport[]): VerifyReport {
   return reports.reduce((all, next) => {
     const worse = next.maxError > all.maxError ? next : all;
+    const weaker = new Map(all.outputs.map((output) => [output.name, output]));
+    for (const output of next.outputs)
+      if (output.proof !== 'compared' || !weaker.has(output.name)) weaker.set(output.name, output);
     const isLower = proofLevels.indexOf(next.level) < proofLevels.indexOf(all.level);
     return {
       passed: all.passed && next.passed,
@@ -17,16 +20,23 @@ export function combineReports(level: ProofLevel, reports: readonly VerifyReport
       compared: all.compared + next.compared,
       maxError: worse.maxError,
       worst: worse.worst ?? all.worst ?? next.worst,
-      dead: [...new Set([...all.dead, ...next.dead])],
+      outputs: [...weaker.values()],
+      redrawn: union(all.redrawn, next.redrawn),
+      dead: union(all.dead, next.dead),
       skipped: [...all.skipped, ...next.skipped],
+      weights: all.weights === 'changed' ? 'changed' : next.weights,
+      warnings: union(all.warnings, next.warnings),
       milliseconds: all.milliseconds + next.milliseconds,
     };
   }, nothingProved(level));
 }
 
+const union = (a: readonly string[], b: readonly string[]): string[] => [...new Set([...a, ...b])];
+
 function nothingProved(level: ProofLevel): VerifyReport {
   return {
     ...{ passed: true, level, failure: undefined, runs: [], cuts: 0, compared: 0 },
-    ...{ maxError: 0, worst: undefined, dead: [], skipped: [], milliseconds: 0 },
+    ...{ maxError: 0, worst: undefined, outputs: [], redrawn: [], dead: [], skipped: [] },
+    ...{ weights: 'sliced', warnings: [], milliseconds: 0 },
   };
 }

@@ -2,7 +2,7 @@ import type { Graph, Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { encodeFloats, floatsOf, floatTensor, withBytes } from '../onnx/values.js';
 import { randomGenerator } from '../random/random.js';
-import { bounded } from './compare.js';
+import { has } from '../ops/index.js';
 
 /**
  * How a tensor moves under changes of the size of rounding tells how well-conditioned it is. A power, or a division by
@@ -42,7 +42,11 @@ export interface Movable {
 export function moveRounded(model: Model, { isFloat32, normalized, seed = 0 }: Movable): Model {
   const random = randomGenerator(`rounding:${seed}`);
   const factor = 'onnx-prune:conditioning';
-  const factors = [floatTensor(factor, Float32Array.of(1 - boundedChange), [])];
+  const change = `${factor}:change`;
+  const factors = [
+    floatTensor(factor, Float32Array.of(1 - boundedChange), []),
+    floatTensor(change, Float32Array.of(boundedChange), []),
+  ];
   const factorFor = (size: number): string => {
     const name = `${factor}:${size}`;
     const draw = (): number => 1 + boundedChange * (2 * random() - 1);
@@ -54,13 +58,15 @@ export function moveRounded(model: Model, { isFloat32, normalized, seed = 0 }: M
     const [value] = node.outputs;
     if (value === undefined || !isFloat32(value)) return [node];
     const size = normalized?.get(value);
-    if (!bounded.has(node.opType) && size === undefined) return [node];
+    if (!has(node, 'bounded') && size === undefined) return [node];
     const exact = `${value}:conditioning`;
+    // Near 0 these are as inexact as near 1.
+    const isShifted = size === undefined && has(node, 'saturates');
     const move: Node = {
       name: '',
-      opType: 'Mul',
+      opType: isShifted ? 'Sub' : 'Mul',
       domain: '',
-      inputs: [exact, size === undefined ? factor : factorFor(size)],
+      inputs: [exact, isShifted ? change : size === undefined ? factor : factorFor(size)],
       outputs: [value],
       attributes: new Map(),
       docString: '',

@@ -1,8 +1,10 @@
 import type { AxisCoupling } from '../axes/couple.js';
 import { findConstants } from '../ops/constants.js';
+import { has } from '../ops/index.js';
 import type { Factor } from '../axes/axis.js';
 import type { KeptMasks } from '../axes/project.js';
 import { tensorInfo } from '../onnx/graph-model.js';
+import { isFloat } from '../onnx/data-type.js';
 import type { Model, Node, ValueInfo } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import type { InputSpec } from '../runtime/inputs.js';
@@ -26,19 +28,17 @@ export interface Cut {
 const maxCutBytes = 2 ** 28;
 
 /**
- * Ops that only take some numbers, or turn others into very large ones: what they read is computed, not made up.
- */
-const delicate = new Set('Sqrt Log Pow Div Reciprocal Exp Acos Acosh Asin Atanh Cosh Sinh Tan'.split(' '));
-
-/**
  * Cuts around every pruned factor: the nodes whose operands or results it runs through, from those that make it to
- * those that contract it. Everything that isn't float is computed, back to the graph's inputs. Factors with equal
- * nodes share a cut, and many nodes (those of a residual stream) are cut again where their weights get too large.
+ * those that contract it; and one around each node that writes an output of the graph. Everything that isn't float is
+ * computed, back to the graph's inputs. Factors with equal nodes share a cut, and many nodes (those of a residual
+ * stream) are cut again where their weights get too large.
+ * @param given values that both models are given, whatever they would compute
  */
 export function cutsAround(
   analysis: AxisCoupling,
   masks: KeptMasks,
   comparable: ReadonlySet<string>,
+  given: ReadonlySet<string>,
   shapes: Shapes,
 ): Cut[] {
   const { graph } = analysis.model;
@@ -49,12 +49,14 @@ export function cutsAround(
   });
   const canBeMadeUp = (name: string): boolean =>
     comparable.has(name) &&
+    isFloat(shapes.dtypeOf(name) ?? 'undefined') &&
     isFeedable(shapes.dtypeOf(name)) &&
     (shapes.of(name)?.every((dim) => dim !== undefined) ?? false);
 
   const cuts: Cut[] = [];
   const seen = new Set<string>();
-  for (const own of nodesByFactor(analysis, masks))
+  const last = graph.outputs.flatMap(({ name }) => (writers.has(name) ? [[writers.get(name)!]] : []));
+  for (const own of [...nodesByFactor(analysis, masks), ...last])
     for (const piece of pieces(own, graph.nodes, (name) => sources.get(name)?.tensor)) {
       const key = piece.join();
       if (seen.has(key)) continue;
@@ -70,7 +72,7 @@ export function cutsAround(
         for (const name of usedNames(node)) {
           const writer = writers.get(name);
           if (writer === undefined || sources.has(name) || computed.has(writer)) continue;
-          if (canBeMadeUp(name) && !delicate.has(node.opType)) boundary.add(name);
+          if (given.has(name) || (canBeMadeUp(name) && !has(node, 'ill-conditioned'))) boundary.add(name);
           else {
             computed.add(writer);
             pending.push(writer);

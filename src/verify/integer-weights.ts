@@ -1,19 +1,8 @@
 import { findConstants } from '../ops/constants.js';
-import { intAttribute } from '../onnx/attributes.js';
 import type { Graph, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { elementBytes, integersOf, integerTensor, withBytes } from '../onnx/values.js';
-
-/** The input that holds the zero point of an integer weight, by op and input of the weight. */
-const zeroPoints: Readonly<Record<string, readonly [weight: number, zeroPoint: number]>> = {
-  ConvInteger: [1, 3],
-  MatMulInteger: [1, 3],
-  QLinearConv: [3, 5],
-  QLinearMatMul: [3, 5],
-  QGemm: [3, 5],
-  MatMulIntegerToFloat: [1, 5],
-  DynamicQuantizeMatMul: [1, 3],
-};
+import { operandOf, opOf } from '../ops/index.js';
 
 /** What an integer weight holds where it stands for 0: one value, or one for each position of an axis. */
 export interface IntegerZeros {
@@ -23,11 +12,10 @@ export interface IntegerZeros {
 
 /** Of a weight of a node; undefined if it isn't known. */
 export function integerZeros(graph: Graph, node: Node, input: number): IntegerZeros | undefined {
-  const [weight, at] = zeroPoints[node.opType] ?? [];
-  if (weight !== input) return undefined;
-  const isOuter = node.opType.includes('Conv') || intAttribute(node, 'transB', 0) !== 0;
-  const axis = isOuter ? 0 : -1;
-  const name = node.inputs[at!];
+  const op = opOf(node);
+  if (!op?.weightAxis || op.operands.weight !== input) return undefined;
+  const axis = op.weightAxis(node);
+  const name = operandOf(node, 'weightZeroPoint');
   if (!name) return { values: [0], axis };
   const tensor = findConstants(graph).get(name)?.tensor;
   return tensor && tensor.dims.length < 2 ? { values: integersOf(tensor), axis } : undefined;

@@ -4,6 +4,7 @@ import { PruneError } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
+import { StringData } from '../onnx/tensor-data.js';
 import { fromRuntime, toRuntime } from '../runtime/tensors.js';
 import type { Runtime } from '../runtime/runtime.js';
 
@@ -27,7 +28,14 @@ export async function runSession(
     if (tensor) inputs[name] = toRuntime(runtime, tensor);
   }
   const results = await session.run(inputs);
-  return new Map(session.outputNames.map((name) => [name, fromRuntime(name, results[name]!)]));
+  return new Map(session.outputNames.map((name) => [name, tensorOf(name, results[name]!)]));
+}
+
+function tensorOf(name: string, value: InferenceSession.OnnxValueMapType[string]): Tensor {
+  if (value.type !== 'string') return fromRuntime(name, value);
+  const encoder = new TextEncoder();
+  const strings = (value.data as string[]).map((text) => encoder.encode(text));
+  return { name, dtype: 'string', dims: value.dims, data: new StringData(name, strings), docString: '' };
 }
 
 /** The pruned model doesn't load or run, which is a finding and not an error. */

@@ -76,6 +76,20 @@ const table: readonly (readonly [string, Case, string])[] = [
     'n (g ci) #…, (g co) ci #…, _, n (g co) #… -> n (g co) #…',
   ],
   [
+    ms('CausalConvWithState'),
+    {
+      inputs: [
+        [2, 8, 5],
+        [8, 1, 3],
+      ],
+      outputs: [
+        [2, 8, 5],
+        [2, 8, 2],
+      ],
+    },
+    'n c #l, c 1 #k -> n c #l, n c #q',
+  ],
+  [
     ms('NhwcConv'),
     { inputs: [[1, 5, 5, 8], [4, 3, 3, 8], [4]], outputs: [[1, 5, 5, 4]] },
     'n #… (g ci), (g co) #… ci, (g co) -> n #… (g co)',

@@ -107,6 +107,20 @@ export const fused: Readonly<Record<string, Cases>> = {
       attributes: { group: g, kernel_shape: [kernel, kernel], activation: 'Relu' },
     });
   }),
+  'com.microsoft::CausalConvWithState': fc
+    .tuple(size, size, fc.integer({ min: 2, max: 4 }), fc.boolean(), fc.constantFrom('none', 'silu'))
+    .map(([n, channels, kernel, past, activation]) =>
+      ms('CausalConvWithState', {
+        operands: [
+          x([n, channels, 6]),
+          w([channels, 1, kernel]),
+          w([channels]),
+          ...(past ? [x([n, channels, kernel - 1])] : []),
+        ],
+        attributes: { activation },
+        outputs: 2,
+      }),
+    ),
   'com.microsoft::SkipLayerNormalization': skipNorm('SkipLayerNormalization', true),
   'com.microsoft::SkipSimplifiedLayerNormalization': skipNorm('SkipSimplifiedLayerNormalization', false),
   'com.microsoft::EmbedLayerNormalization': fc

@@ -1,5 +1,6 @@
 /** Random cases for the rule of every op: dims, attributes and opsets that the op takes. */
 import fc from 'fast-check';
+import { ops, opsIn } from '../../src/ops/index.js';
 import { ints, keptElements, w, x, type ElementType, type NumberTensor, type OpCase } from './single-op.js';
 
 type Cases = fc.Arbitrary<OpCase>;
@@ -47,13 +48,9 @@ const variadic = (
 const named = (names: string, make: (op: string) => Cases): Record<string, Cases> =>
   Object.fromEntries(names.split(/\s+/).map((op) => [op, make(op)]));
 
-const elementwise: Record<string, Cases> = {
-  ...named(
-    `Abs Acos Acosh Asin Asinh Atan Atanh Ceil Celu Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish
-     Identity IsInf IsNaN LeakyRelu Log Mish Neg Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh
-     Softplus Softsign Sqrt Tan Tanh ThresholdedRelu Dropout`,
-    (op) => unary(op),
-  ),
+/** Pointwise ops that don't simply take numbers. */
+const unlikeOthers: Record<string, Cases> = {
+  Dropout: unary('Dropout'),
   Swish: dimsOf(1, 4).map((dims) => only('Swish', { opset: 24, operands: [x(dims)] })),
   Not: unary('Not', 'bool'),
   BitwiseNot: unary('BitwiseNot', 'int32'),
@@ -62,21 +59,27 @@ const elementwise: Record<string, Cases> = {
   Clip: dimsOf(1, 4).map((dims) =>
     only('Clip', { operands: [x(dims), w([], { values: [-0.5] }), w([], { values: [0.5] })] }),
   ),
-  ...named('Add Sub Mul Div Pow PRelu Equal Greater GreaterOrEqual Less LessOrEqual', (op) =>
-    variadic(op, 2),
-  ),
   ...named('And Or Xor', (op) => variadic(op, 2, 'bool')),
   ...named('BitwiseAnd BitwiseOr BitwiseXor', (op) => variadic(op, 2, 'int32')),
   BitShift: variadic('BitShift', 2, 'uint32', { attributes: { direction: 'LEFT' } }),
   Mod: variadic('Mod', 2, 'float32', { attributes: { fmod: 1 } }),
-  ...named('Max Min Mean Sum', (op) => variadic(op, 3)),
   Where: broadcastDims(3).map(([a, b, c]) =>
     only('Where', { operands: [x(c!, { dtype: 'bool' }), x(a!), w(b!)] }),
   ),
+  // The slope must broadcast to the input.
+  PRelu: broadcastDims(2).map(([a, b]) => only('PRelu', { operands: [x(a!), w(b!)] })),
 };
 
-/** PRelu's slope must broadcast to its input. */
-elementwise.PRelu = broadcastDims(2).map(([a, b]) => only('PRelu', { operands: [x(a!), w(b!)] }));
+/** Numbers in, as many operands as the registry names. */
+function pointwise(op: string): Cases {
+  const { inputs } = ops.get(op)!;
+  if (inputs.at(-1)!.endsWith('…')) return variadic(op, 3);
+  return inputs.length === 1 ? unary(op) : variadic(op, inputs.length);
+}
+
+const elementwise: Record<string, Cases> = Object.fromEntries(
+  opsIn('elementwise').map((op) => [op, unlikeOthers[op] ?? pointwise(op)]),
+);
 
 interface ConvDims {
   readonly batch: number;

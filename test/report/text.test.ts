@@ -11,7 +11,7 @@ import {
   formatShare,
 } from '../../src/report/numbers.js';
 import { alignColumns, alignLabels } from '../../src/report/table.js';
-import { proofText } from '../../src/report/prune.js';
+import { outputsText, proofText } from '../../src/report/proof.js';
 
 describe('numbers', () => {
   it.each([
@@ -112,8 +112,12 @@ describe('texts', () => {
       compared: 3,
       maxError: 2.5e-7,
       worst: 'relu1',
+      outputs: [],
+      redrawn: [],
       dead: ['zero'],
       skipped: [],
+      weights: 'sliced' as const,
+      warnings: [],
       milliseconds: 1,
     };
     expect(proofText(undefined)).toBe('skipped');
@@ -121,7 +125,25 @@ describe('texts', () => {
       "passed: 3 tensors compared in 1 run, max relative error 2.5e-7 at 'relu1', 1 near zero proved nothing",
     );
     expect(proofText({ ...proof, passed: false })).toMatch(/^failed: /);
+    expect(proofText({ ...proof, redrawn: ['a'], dead: [] })).toMatch(/, 1 of them with re-drawn weights$/);
+    const changed = proofText({ ...proof, weights: 'changed' });
+    expect(changed).toMatch(/^structure passed: 3 tensors compared in 1 run with weights re-drawn alike/);
+    expect(changed).toMatch(/weights changed: their values are not proved$/);
     expect(proofText({ ...proof, level: 'shapes' })).toMatch(/^passed \(shapes only\)/);
+  });
+
+  it('of the outputs of a proof', () => {
+    expect(outputsText([])).toBeUndefined();
+    expect(outputsText([{ name: 'y', proof: 'compared', why: undefined }])).toBe('1 of 1 compared');
+    expect(
+      outputsText([
+        { name: 'y', proof: 'compared', why: undefined },
+        { name: 'k', proof: 'inputs', why: 'it is drawn at random' },
+        { name: 'z', proof: 'none', why: 'it is near zero' },
+      ]),
+    ).toBe(
+      "1 of 3 compared; 'k' by what it is computed from (it is drawn at random), 'z' not at all (it is near zero)",
+    );
   });
 
   it('of a measurement: models, speedup with its interval, and nodes that ran elsewhere', () => {

@@ -182,7 +182,7 @@ test('the graph is cut at nodes that onnxruntime does not know', async () => {
       ['my.domain'],
     );
   const shapes = await inferShapes(custom(true), runtime, { symbolicSize: 2 });
-  expect(shapes.unknownOps).toMatchObject([{ node: 'foo', op: 'my.domain:Foo' }]);
+  expect(shapes.unknownOps).toMatchObject([{ node: 'foo', op: 'my.domain::Foo' }]);
   expect(shapes.of('c')).toEqual([2, 7]);
   expect(shapes.of('y')).toEqual([2, 10]);
   expect(shapes.of('z')).toEqual([2, 3]);

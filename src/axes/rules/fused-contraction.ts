@@ -13,6 +13,7 @@ export const fusedContraction: AxisRules = {
     notation: `${presentInputs(op, 'n (g ci) #…', '(g co) ci #…', '(g co)', 'n (g co) #…')} -> n (g co) #…`,
   })),
   ...microsoft('NhwcConv', nhwcConv),
+  ...microsoft('CausalConvWithState', causalConv),
   ...microsoft('MatMulNBits', matMulNBits),
   ...microsoft('QGemm', (op) => {
     const [a, b] = gemmFactors(op);
@@ -57,6 +58,20 @@ function nhwcConv(op: OpContext): Relation {
   const relation = { ...convolution, notation: `${inputs} -> ${y}` };
   const isClear = w.filter((dim) => dim === inner).length === 1;
   return isClear ? relation : blocked(relation, 'which axis of its weights holds channels is ambiguous');
+}
+
+/** Each channel has a kernel of its own, which also meets the last positions of the step before. */
+function causalConv(op: OpContext): Relation {
+  const layout = ['channels_last', 'input_channels', 'state_window', 'state_length', 'state_update_capacity'];
+  const unknown = layout.find((name) => intAttribute(op.node, name, 0) !== 0);
+  if (unknown) throw new NoRelation(`its attribute '${unknown}' changes its layout`);
+  const inputs = presentInputs(op, 'n c #l', 'c 1 #k', 'c', 'n c #p');
+  return {
+    notation: `${inputs} -> ${['n c #l', 'n c #q'].slice(0, op.outputCount).join(', ')}`,
+    contraction: [0, 1],
+    roles: [undefined, undefined, 'shift', 'pass'],
+    why: convolution.why,
+  };
 }
 
 /** Rows of blocks of `#e` weights that share a scale: outputs go one by one, inputs a block at a time. */

@@ -55,11 +55,15 @@ export function addVerifyCommand(program: Command): void {
       });
       if (json !== undefined) await writeJson(json, { dense, pruned, ...proof });
       if (json !== stdout) print(verificationText(proof));
-      if (!proof.passed)
+      if (!proof.passed) {
+        const { kind, message } = proof.failure!;
         throw new PruneError(
           'verification',
-          `'${pruned}' is not '${dense}' with the channels of the plan removed: ${proof.failure?.message ?? 'the proof failed'}; prune it again`,
+          kind === 'dense' || kind === 'nothing'
+            ? message
+            : `'${pruned}' is not '${dense}' with the channels of the plan removed: ${message}; prune it again`,
         );
+      }
     });
   });
 }

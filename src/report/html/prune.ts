@@ -3,6 +3,7 @@ import type { GroupSummary } from '../../analysis/inspect.js';
 import { blockerLines } from '../advice.js';
 import { coverageText } from '../inspect.js';
 import { formatMilliseconds } from '../numbers.js';
+import { proofLines } from '../proof.js';
 import {
   budgetText,
   costRows,
@@ -10,7 +11,6 @@ import {
   flipsText,
   knapsackText,
   latencyText,
-  proofText,
   type PruneOutcome,
 } from '../prune.js';
 import { flipsChart, robustnessChart } from './accuracy.js';
@@ -78,7 +78,7 @@ export function pruneHtml(outcome: PruneOutcome, groups: readonly GroupSummary[]
 }
 
 function factsOf({ report, written }: PruneOutcome): string {
-  const proof = proofText(report.verification);
+  const proof = proofLines(report.verification).map(([, text]) => text).join('; outputs: '); // prettier-ignore
   const state = report.verification ? (report.verification.passed ? 'passed' : 'failed') : '';
   const lines = [
     `<p>Proof: <span class="${state}">${escape(proof)}</span></p>`,

@@ -1,4 +1,5 @@
-import { stepsFor, type GraphBuilder, type Steps, type Value } from './builder.js';
+import { ops, opsIn } from '../../../src/ops/index.js';
+import { stepsFor, type GraphBuilder, type Step, type Steps, type Value } from './builder.js';
 import type { Choices } from './choices.js';
 import { layer } from './layers.js';
 
@@ -90,12 +91,8 @@ const bits = (op: string) => (g: GraphBuilder, c: Choices) => {
   if (x) toFloat(g, g.op(op, [whole(g, x, 6), whole(g, operand(g, x, c), 6)], x.dims, {}, 'int32'));
 };
 
-export const elementwise: Steps = {
-  ...stepsFor(
-    `Relu Abs Atan Asinh Ceil Cos Elu Erf Floor HardSigmoid Identity LeakyRelu Neg Round Selu Shrink Sigmoid Sign Sin
-     Softplus Softsign Tanh ThresholdedRelu Celu`,
-    unary,
-  ),
+/** Ops that newer opsets brought, or that don't take any numbers. */
+const unlikeOthers: Steps = {
   Dropout: (g, c) => {
     const x = g.pick(c);
     if (!x) return;
@@ -112,8 +109,6 @@ export const elementwise: Steps = {
   ...stepsFor('Acos Asin Atanh Cosh Exp Sinh Tan', bounded),
   ...stepsFor('Log Reciprocal Sqrt', (op) => positiveOnly(op)),
   Acosh: positiveOnly('Acosh', 1.5),
-  ...stepsFor('Add Sub Mul PRelu', binary),
-  ...stepsFor('Sum Max Min Mean', variadic),
   ...stepsFor('Equal Greater Less GreaterOrEqual LessOrEqual', compare),
   ...stepsFor('And Or Xor', logic),
   ...stepsFor('BitwiseAnd BitwiseOr BitwiseXor', bits, 18),
@@ -171,4 +166,18 @@ export const elementwise: Steps = {
     const x = g.pick(c);
     if (x) g.step('Mod', [x, positive(g, operand(g, x, c))], x.dims, { fmod: 1 });
   },
+};
+
+/** Any numbers in, as many operands as the registry names. */
+function pointwise(op: string): Step {
+  const { inputs } = ops.get(op)!;
+  if (inputs.at(-1)!.endsWith('…')) return variadic(op);
+  return inputs.length === 1 ? unary(op) : binary(op);
+}
+
+export const elementwise: Steps = {
+  ...unlikeOthers,
+  ...Object.fromEntries(
+    opsIn('elementwise').flatMap((op) => (op in unlikeOthers ? [] : [[op, pointwise(op)]])),
+  ),
 };

@@ -74,6 +74,19 @@ const conv: Step = (g, c) => {
   });
 };
 
+/** A sequence with its channels first, and the state that is left of it. */
+const causalConv: Step = (g, c) => {
+  const x = g.ofRank(c, 3);
+  if (!x) return;
+  const [n, channels] = x.dims as [number, number];
+  const kernel = c.of([2, 3]);
+  const w = g.weight([channels, 1, kernel], c);
+  const bias = c.flag() ? g.weight([channels], c) : undefined;
+  const outputs = [x.dims, [n, channels, kernel - 1]];
+  const attributes = { activation: c.of(['none', 'silu']) };
+  for (const y of g.multi(microsoft('CausalConvWithState'), [x, w, bias], outputs, attributes)) g.offer(y);
+};
+
 /** A norm over input + skip (+ bias), whose sum is an output too. */
 const skipNorm =
   (isCentred: boolean) =>
@@ -252,6 +265,7 @@ export const fused: Steps = {
   ...stepsOf('FusedMatMul', () => product),
   ...stepsOf('FusedGemm', () => gemm),
   ...stepsOf('FusedConv', () => conv),
+  ...stepsOf('CausalConvWithState', () => causalConv),
   ...stepsOf('SkipLayerNormalization', skipNorm(true)),
   ...stepsOf('SkipSimplifiedLayerNormalization', skipNorm(false)),
   ...stepsOf('EmbedLayerNormalization', () => embedNorm),

@@ -1,8 +1,6 @@
 import type { DataType } from '../onnx/data-type.js';
 import type { Graph } from '../onnx/model.js';
-import { sliceTensor } from '../onnx/slice.js';
-import type { Tensor } from '../onnx/tensor.js';
-import { floatsOf } from '../onnx/values.js';
+import { has } from '../ops/index.js';
 
 /**
  * Largest difference that rounding explains, relative to the largest absolute value of the tensor. float32: about
@@ -23,11 +21,14 @@ export const deadBelow = 1e-6;
  */
 export const cancellation = 1e-2;
 
-/** Functions with values up to 1. */
-export const bounded: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Softmax', 'Tanh', 'Erf']);
-const moving = new Set(
-  `Identity Reshape Flatten Squeeze Unsqueeze Transpose Expand Concat Split Slice Gather Cast`.split(' '),
-);
+/** Values of a saturating function that are closer together than this hold nothing. */
+export const saturatedBelow = 1e-4;
+
+/** A function of single elements rounds its result to this share of what it read at most: some sixteen roundings. */
+export const pointwiseRounding = 2 ** -20;
+
+/** The smallest share of a tensor of halves that a channel is judged by: sums round to halves of their largest term. */
+export const smallestHalfChannel = 0.1;
 
 /**
  * The smallest size that a value is judged by: functions with values up to 1 are computed with an error of about
@@ -35,10 +36,11 @@ const moving = new Set(
  */
 export function smallestSizes(graph: Graph): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
-  for (const { opType, inputs, outputs } of graph.nodes) {
-    const size = bounded.has(opType)
+  for (const node of graph.nodes) {
+    const { inputs, outputs } = node;
+    const size = has(node, 'bounded')
       ? cancellation
-      : moving.has(opType)
+      : has(node, 'moves', 'casts')
         ? Math.max(0, ...inputs.map((name) => sizes.get(name) ?? 0))
         : 0;
     if (size > 0) for (const name of outputs) sizes.set(name, size);
@@ -55,9 +57,10 @@ export function inheritedTolerances(
   dtypeOf: (value: string) => DataType | undefined,
 ): ReadonlyMap<string, number> {
   const tolerances = new Map<string, number>();
-  for (const { opType, inputs, outputs, attributes } of graph.nodes) {
+  for (const node of graph.nodes) {
+    const { inputs, outputs } = node;
     const before = Math.max(0, ...inputs.map((name) => tolerances.get(name) ?? 0));
-    const isExact = moving.has(opType) && !attributes.has('to');
+    const isExact = has(node, 'moves');
     for (const name of outputs) {
       const dtype = dtypeOf(name);
       const own = isExact || dtype === undefined ? 0 : defaultTolerance(dtype);
@@ -66,41 +69,4 @@ export function inheritedTolerances(
     }
   }
   return tolerances;
-}
-
-export interface Difference {
-  /** Largest |a − b|; NaN if either holds a NaN or an infinity that the other lacks. */
-  readonly max: number;
-  /** Largest |b|, of finite entries. */
-  readonly scale: number;
-}
-
-/**
- * The pruned model's tensor against the kept part of the masked original's.
- * @returns undefined if their shapes differ.
- */
-export function difference(
-  pruned: Tensor,
-  masked: Tensor,
-  kept: ReadonlyMap<number, Int32Array>,
-): Difference | undefined {
-  const reference = sliceTensor(masked, kept);
-  const { dims } = reference;
-  if (pruned.dims.length !== dims.length || pruned.dims.some((dim, axis) => dim !== dims[axis]))
-    return undefined;
-  const [got, expected] = [floatsOf(pruned), floatsOf(reference)];
-  let max = 0;
-  let scale = 0;
-  for (let i = 0; i < expected.length; i++) {
-    const [x, y] = [got[i]!, expected[i]!];
-    // Equal infinities agree.
-    if (x !== y) {
-      const delta = Math.abs(x - y);
-      if (!(delta < Infinity)) return { max: NaN, scale };
-      if (delta > max) max = delta;
-    }
-    const size = Math.abs(y);
-    if (size > scale && size < Infinity) scale = size;
-  }
-  return { max, scale };
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { DataType } from '../../src/onnx/data-type.js';
-import { defaultTolerance, inheritedTolerances } from '../../src/verify/compare.js';
+import { defaultTolerance, inheritedTolerances } from '../../src/verify/tolerance.js';
 import { graph, node } from '../shapes/build-model.js';
 
 it('what was computed in a half keeps its rounding where it is cast to float32', () => {
