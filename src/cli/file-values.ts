@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { Data, PruneSettings } from '../api.js';
 import type { DataOptions } from '../data/options.js';
 import { PruneError } from '../errors.js';
+import { readWholeFile } from '../files/whole-file.js';
 import { entriesOf, InvalidValue, isRecord, type Value } from './values.js';
 
 /** A JSON file by its path; a configuration file may hold the content itself. */
@@ -40,20 +40,33 @@ export const dataSource: Value<Data> = {
   },
 };
 
-/** @throws PruneError `invalid-file` */
+/** More than a plan of any model that fits in memory. */
+const maxBytes = 2 ** 28;
+/** A plan or a configuration needs a few levels; what walks over a deep one would run out of stack. */
+const maxDepth = 100;
+
+/** @throws PruneError `invalid-file`, also for what is no regular file, or is nested deeply */
 export function readJson(path: string): unknown {
-  let content: string;
-  try {
-    content = readFileSync(path, 'utf8');
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-    const remedy = code === 'ENOENT' ? 'check the path' : 'name a readable file';
-    throw new PruneError('invalid-file', `can't read '${path}' (${code}); ${remedy}`, { cause });
-  }
+  const content = new TextDecoder().decode(readWholeFile(path, { code: 'invalid-file', maxBytes }));
+  if (depthOf(content) > maxDepth)
+    throw new PruneError(
+      'invalid-file',
+      `'${path}' is nested more than ${maxDepth} levels deep; correct the file`,
+    );
   try {
     return JSON.parse(content);
   } catch (cause) {
     const reason = (cause as Error).message.split('\n')[0]!;
     throw new PruneError('invalid-file', `'${path}' is not json: ${reason}; correct the file`, { cause });
   }
+}
+
+/** Lists and objects around the innermost one of a JSON text. */
+function depthOf(json: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth);
+    else if (token === ']' || token === '}') depth--;
+  }
+  return deepest;
 }

@@ -1,3 +1,4 @@
+import { printableLines } from '../errors.js';
 import type { CommonOptions } from '../options.js';
 import { ProgressLine } from './progress.js';
 
@@ -22,7 +23,7 @@ export async function inSession(quiet: boolean, action: (session: Session) => Pr
       common: { signal: abort.signal, onProgress: progress.update },
       print: (text) => {
         progress.clear();
-        if (!quiet) process.stdout.write(text);
+        if (!quiet) process.stdout.write(printableLines(text));
       },
     });
   } finally {

@@ -10,14 +10,20 @@ export type Schedule = 'linear' | 'cubic';
 
 export const schedules: readonly Schedule[] = ['linear', 'cubic'];
 
+/** More steps than channels in any layer would change nothing, and each takes scores anew. */
+const maxSteps = 1000;
+
 /**
  * Share of the target at each of `steps` steps, ascending, the last one 1. `cubic` removes most at the start:
  * 1 − (1 − t/k)³, Zhu and Gupta, "To Prune, or Not to Prune", 2017.
  * @throws PruneError `invalid-option`
  */
 export function scheduleOf(steps: number, schedule: Schedule = 'linear'): number[] {
-  if (!Number.isSafeInteger(steps) || steps < 1)
-    throw new PruneError('invalid-option', `invalid steps: ${String(steps)}; use a positive integer`);
+  if (!Number.isSafeInteger(steps) || steps < 1 || steps > maxSteps)
+    throw new PruneError(
+      'invalid-option',
+      `invalid steps: ${String(steps)}; use a positive integer up to ${maxSteps}`,
+    );
   if (!schedules.includes(schedule))
     throw new PruneError(
       'invalid-option',

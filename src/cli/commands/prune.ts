@@ -180,14 +180,6 @@ async function pruneCommand(
   });
   throwIfAborted(common.signal);
 
-  const saved =
-    command.dryRun || output === undefined
-      ? undefined
-      : await api.saveModel(result.model, output, {
-          externalData: command.externalData,
-          signal: common.signal,
-        });
-  if (planFile !== undefined) await writeJson(planFile, result.planFile(await sha256OfFile(path)));
   const measurement = { ...common, provider, threads };
   const evaluation =
     evalData && (await evaluateBoth(dense, result.model, { ...measurement, data: evalData }));
@@ -209,6 +201,16 @@ async function pruneCommand(
       ? await api.robustness(dense, result.model, { ...measurement, data: evalData })
       : undefined;
 
+  // Whatever fails or is stopped before has written nothing.
+  throwIfAborted(common.signal);
+  const saved =
+    command.dryRun || output === undefined
+      ? undefined
+      : await api.saveModel(result.model, output, {
+          externalData: command.externalData,
+          signal: common.signal,
+        });
+  if (planFile !== undefined) await writeJson(planFile, result.planFile(await sha256OfFile(path)));
   const { report } = result;
   const milliseconds = performance.now() - start;
   const written =
