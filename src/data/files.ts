@@ -151,6 +151,7 @@ const maxBytes = 2 ** 31 - 1;
 function readBytes(path: string): Uint8Array {
   return readWholeFile(path, {
     code: 'invalid-data',
+    label: 'data',
     maxBytes,
     remedy: 'check that it is a readable file under 2 GiB',
   });

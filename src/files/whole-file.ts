@@ -15,6 +15,8 @@ export function otherKind(stats: Stats): string | undefined {
 export interface WholeFileOptions {
   readonly code: PruneErrorCode;
   readonly maxBytes: number;
+  /** What the message calls the file: `data`. Default: nothing but its path. */
+  readonly label?: string;
   /** What the message says to do. Default `name a readable file`. */
   readonly remedy?: string;
 }
@@ -25,9 +27,10 @@ export interface WholeFileOptions {
  * @throws PruneError `code` for what is no file, is not readable or has more than `maxBytes`.
  */
 export function readWholeFile(path: string, options: WholeFileOptions): Uint8Array {
-  const { code, maxBytes, remedy = 'name a readable file' } = options;
+  const { code, maxBytes, label, remedy = 'name a readable file' } = options;
+  const name = label === undefined ? `'${path}'` : `${label} '${path}'`;
   const fail = (why: string, what = remedy, cause?: unknown): never => {
-    throw new PruneError(code, `can't read '${path}' ${why}; ${what}`, { cause });
+    throw new PruneError(code, `can't read ${name} ${why}; ${what}`, { cause });
   };
   try {
     const stats = statSync(path);
