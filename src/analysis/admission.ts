@@ -4,7 +4,7 @@ import { withImports } from '../onnx/imports.js';
 import type { Model } from '../onnx/model.js';
 import { inOrder } from '../onnx/order.js';
 import { validateModel } from '../onnx/validate.js';
-import type { AnalyzeOptions } from '../options.js';
+import type { AnalyzeOptions } from '../options/analyze.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { readRefusal } from '../shapes/failures.js';
 import type { Shapes } from '../shapes/shapes.js';

@@ -1,5 +1,5 @@
 import { printable } from '../errors.js';
-import type { Progress } from '../options.js';
+import type { Progress } from '../options/common.js';
 
 /** What each phase is for people. */
 const labels: Readonly<Record<Progress['phase'], string>> = {
