@@ -37,12 +37,16 @@ import type { VerifyReport } from './verify/report.js';
 
 /**
  * Reads a model. Weights stay views on the file's bytes; external data is read when it is asked for, and only from
- * the model's folder (for bytes: not at all). Its structure is checked before onnxruntime sees it.
+ * the model's folder (for bytes: not at all). Its structure is checked before onnxruntime sees it; nodes that don't stand
+ * in topological order are sorted.
  * @throws PruneError `invalid-file`, `unsafe-path`
  */
 export async function loadModel(source: string | URL | Uint8Array): Promise<Model> {
-  const { assertValid } = await import('./onnx/validate.js');
-  const model = await decode(source);
+  const [{ assertValid }, { inOrder }] = await Promise.all([
+    import('./onnx/validate.js'),
+    import('./onnx/order.js'),
+  ]);
+  const model = inOrder(await decode(source));
   assertValid(model);
   return model;
 }

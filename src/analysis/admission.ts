@@ -1,6 +1,8 @@
 import { PruneError } from '../errors.js';
 import { checkOpset, opsetOf } from '../onnx/domain.js';
+import { withImports } from '../onnx/imports.js';
 import type { Model } from '../onnx/model.js';
+import { inOrder } from '../onnx/order.js';
 import { validateModel } from '../onnx/validate.js';
 import { ops } from '../ops/index.js';
 import type { AnalyzeOptions } from '../options/analyze.js';
@@ -11,12 +13,20 @@ import type { Shapes } from '../shapes/shapes.js';
 /** Largest number of elements a JavaScript array can hold, so the most that can be fed. */
 const maxElements = 2 ** 32 - 1;
 
+export interface AdmittedModel {
+  /** With its nodes in topological order and an import for each of their domains. */
+  readonly model: Model;
+  /** What was mended. */
+  readonly warnings: readonly string[];
+}
+
 /**
- * Refuses what must not reach onnxruntime, which can crash on a malformed graph.
+ * Mends what only looks wrong, and refuses what must not reach onnxruntime, which can crash on a malformed graph.
  * @throws PruneError `invalid-file` for a graph that is no valid ONNX; `unsupported` for opsets before 7 and for inputs
  *   whose sizes overflow.
  */
-export function admitModel(model: Model, shapes: AnalyzeOptions['shapes'] = {}): void {
+export function admitModel(given: Model, shapes: AnalyzeOptions['shapes'] = {}): AdmittedModel {
+  const { model, warnings } = withImports(inOrder(given));
   checkOpset(model);
   const problem = validateModel(model).find(({ fatal }) => fatal);
   if (problem)
@@ -31,6 +41,7 @@ export function admitModel(model: Model, shapes: AnalyzeOptions['shapes'] = {}):
         `input '${name}' of shape [${dims.join(', ')}] has more elements than can be fed; give a smaller shape with --shape`,
       );
   }
+  return { model, warnings };
 }
 
 /**
