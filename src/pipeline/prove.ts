@@ -1,12 +1,12 @@
 import { firstFeeds } from '../data/feeds.js';
 import type { DataSource } from '../data/batch.js';
 import { PruneError } from '../errors.js';
-import type { CommonOptions } from '../options.js';
+import type { CommonOptions } from '../options/common.js';
 import { combineReports } from '../verify/combine.js';
 import { failureText } from '../verify/failure.js';
 import { proofLevels, type ProofLevel, type VerifyReport } from '../verify/report.js';
 import { verify } from '../verify/verify.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import type { Claim, Draft, StageOutcome, Transition } from './stage.js';
 
 export interface ProofOptions extends Pick<CommonOptions, 'signal' | 'onProgress'> {
@@ -73,6 +73,6 @@ export async function proveStages(
   const level = asked ?? (analysis.cost.bytes() > maxWholeBytes ? 'sample' : 'outputs');
   if (level === 'none') return undefined;
   const verification = await prove(done, { level, seed, data, signal, onProgress });
-  if (verification.passed) return { report: { verification } };
+  if (verification.passed) return { report: { verification, warnings: verification.warnings } };
   throw new PruneError('verification', failureText(verification.failure!));
 }
