@@ -1,4 +1,4 @@
-import type { Progress } from '../options.js';
+import type { Progress } from '../options/common.js';
 
 /** What each phase is for people. */
 const labels: Readonly<Record<Progress['phase'], string>> = {

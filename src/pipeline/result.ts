@@ -1,6 +1,6 @@
 import type { Analysis } from '../analysis/analyze.js';
 import type { Coverage, BlockerCost } from '../cost/coverage.js';
-import type { DepthUnit } from '../depth/blocks.js';
+import type { DepthUnit } from '../depth/options.js';
 import type { BlockedBranch } from '../depth/branches.js';
 import type { Model } from '../onnx/model.js';
 import type { PlanFile } from '../plan/file.js';

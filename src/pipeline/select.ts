@@ -4,7 +4,7 @@ import { planFromFile } from '../plan/file.js';
 import { costOf, limitsOf, meets, type BudgetOption } from '../select/budget.js';
 import { ChannelChooser, choiceOf, type Choice } from './choose.js';
 import { searchByLatency } from './latency-search.js';
-import { needsMeasurement, type PipelineOptions } from './options.js';
+import { needsMeasurement, type PipelineOptions } from '../options/resolve.js';
 import type { GroupOutcome, LatencyOutcome } from './result.js';
 import type { Draft, StageOutcome } from './stage.js';
 

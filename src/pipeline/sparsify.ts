@@ -9,7 +9,7 @@ import type { ChannelScores, Keeps } from '../training/recipes/recipe.js';
 import { resolveRecipe } from '../training/recipes/resolve.js';
 import { trainStudent } from '../training/train.js';
 import { choiceOf } from './choose.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import { groupOutcomes } from './select.js';
 import type { Draft, StageOutcome } from './stage.js';
 import { progressOf } from './train.js';

@@ -1,6 +1,6 @@
 import type { RoleUse } from '../axes/roles.js';
 import { PruneError } from '../errors.js';
-import { floatAttribute, intAttribute, withAttribute } from '../onnx/attributes.js';
+import { floatAttribute, intAttribute, stringAttribute, withAttribute } from '../onnx/attributes.js';
 import { dataTypeToNumber, type DataType } from '../onnx/data-type.js';
 import { opsetOf } from '../onnx/domain.js';
 import type { Model, Node } from '../onnx/model.js';
@@ -59,6 +59,9 @@ export function maskStatistics(edit: ModelEdit, index: number, statistics: Stati
       break;
     case 'SkipSimplifiedLayerNormalization':
       build.skipNorm(false);
+      break;
+    case 'GatedRMSNorm':
+      build.gatedNorm();
       break;
     case 'EmbedLayerNormalization': {
       const ids = node.outputs.map((name, k) => (k === 1 || !name ? name : edit.names.take(`${name}_dense`)));
@@ -170,13 +173,7 @@ class Builder {
     const groups = intAttribute(node, 'num_groups', 1);
     const dims = x.map(({ before }) => before);
     const inner = dims[1]! / groups;
-    // Channels of a group are kept alike in all groups that stay.
-    const kept = Array.from({ length: inner }, (_, c) => {
-      const { mask } = x[1]!;
-      for (let g = 0; g < groups; g++) if (!mask || mask[g * inner + c]) return 1;
-      return 0;
-    });
-    const count = kept.reduce<number>((sum, bit) => sum + bit, 0);
+    const { kept, count } = keptInner(x[1]!, inner);
     // Positions are merged below; where some go, their sizes are static.
     const spatial = x.slice(2);
     const losing = spatial.some(({ mask }) => mask !== undefined);
@@ -196,6 +193,27 @@ class Builder {
     const channels = [dims[1]!, ...dims.slice(2).map(() => 1)];
     if (this.opset >= 21) this.scaleAndShift(this.op('Reshape', normal, shape), channels);
     else this.scaleAndShift(normal, [groups, 1, 1], shape);
+  }
+
+  /** Norms of runs as long as the scale, scaled and gated by x·sigmoid(x). */
+  gatedNorm(): void {
+    const { node, x, uses } = this.statistics;
+    const activation = stringAttribute(node, 'activation', 'silu');
+    if (activation !== 'silu')
+      throw new PruneError(
+        'unsupported',
+        `the gate '${activation}' of '${node.name || node.outputs[0]}' (GatedRMSNorm) can't be masked for the proof; leave its groups out or pass --no-verify`,
+      );
+    const inner = uses[0]!.expression.size;
+    const { kept, count } = keptInner(x.at(-1)!, inner);
+    const weights = this.constant(kept.map((bit) => (bit * inner) / count), [inner]); // prettier-ignore
+    const outer = x.slice(1).map(() => 0);
+    const nested = this.reshape(this.input(0), [...outer, x.at(-1)!.before / inner, inner]);
+    const { normal } = this.normalize(nested, [x.length], weights, false);
+    const shape = this.op('Shape', node.inputs[0]!);
+    const scaled = this.op('Reshape', this.op('Mul', normal, this.input(1)), shape);
+    const gate = this.op('Mul', this.input(2), this.op('Sigmoid', this.input(2)));
+    this.output(0, this.op('Mul', scaled, gate));
   }
 
   meanVariance(): void {
@@ -312,6 +330,15 @@ class Builder {
     });
     return this.constant(values ?? [entry({ before: 1, after: 1, mask: undefined }, 0)], dims);
   }
+}
+
+/** Of an axis of blocks of `inner` positions, which of them stay: they are kept alike in all blocks that stay. */
+function keptInner({ mask, before }: AxisChange, inner: number): { kept: number[]; count: number } {
+  const kept = Array.from({ length: inner }, (_, c) => {
+    for (let at = c; at < before; at += inner) if (!mask || mask[at]) return 1;
+    return 0;
+  });
+  return { kept, count: kept.reduce<number>((sum, bit) => sum + bit, 0) };
 }
 
 const product = (a: number, b: number): number => a * b;
