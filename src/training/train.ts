@@ -104,7 +104,7 @@ export async function trainStudent(request: TrainRequest): Promise<Trained> {
       ? lowRankParameters(student.trainable, values, { rank: request.rank ?? defaultRank, seed })
       : directParameters(student.trainable, values);
   const state = firstState(values, parameters.leaves, optimizer);
-  const finish = (ended: TrainingReport['ended']): Trained => ({
+  const finish = (ended: TrainingReport['ended'], message?: string): Trained => ({
     model: withValues(student.model, state.best),
     report: {
       loss: loss.name,
@@ -114,7 +114,12 @@ export async function trainStudent(request: TrainRequest): Promise<Trained> {
       parameters: [...parameters.leaves.values()].reduce((sum, { length }) => sum + length, 0),
       steps: state.step,
       ...{ before: state.firstLoss!, after: state.bestLoss, kept: state.bestPass, passes: state.passes },
-      ...{ ended, frozen: student.frozen, seconds: state.milliseconds / 1000 },
+      ...{
+        ended,
+        ...(message !== undefined && { message }),
+        frozen: student.frozen,
+        seconds: state.milliseconds / 1000,
+      },
     },
   });
   try {
@@ -140,7 +145,8 @@ export async function trainStudent(request: TrainRequest): Promise<Trained> {
     const trained = finish(await loop.run());
     return recipe ? { ...trained, keeps: await recipe.finish(state.best) } : trained;
   } catch (error) {
-    if (error instanceof DivergedError) throw new TrainingDiverged(error.message, finish('diverged'), error);
+    if (error instanceof DivergedError)
+      throw new TrainingDiverged(error.message, finish('diverged', error.message), error);
     throw error;
   } finally {
     await Promise.all([teacher.release(), runner.release(), heldOut.release()]);
