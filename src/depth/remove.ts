@@ -2,7 +2,7 @@ import { indexGraph } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import { floatTensor, type FloatType } from '../onnx/values.js';
 import type { DataType } from '../onnx/data-type.js';
-import { makeNode, ModelEdit } from '../rewrite/edit.js';
+import { makeNode, ModelEdit } from '../edit/model-edit.js';
 import type { Branch } from './branches.js';
 
 export interface Shortened {

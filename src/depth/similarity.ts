@@ -7,7 +7,7 @@ import { opsetOf } from '../onnx/domain.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { integerTensor } from '../onnx/values.js';
-import { makeNode } from '../rewrite/edit.js';
+import { makeNode } from '../edit/model-edit.js';
 import { FreshNames } from '../onnx/names.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { feedsOf } from '../runtime/tensors.js';

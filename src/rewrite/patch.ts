@@ -4,7 +4,7 @@ import type { Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, floatTensor, integersOf, integerTensor, type FloatType } from '../onnx/values.js';
 import { isEntryReached, isReached, type Reach } from '../shapes/reach.js';
-import { makeNode, type ModelEdit } from './edit.js';
+import { makeNode, type ModelEdit } from '../edit/model-edit.js';
 
 /** A computed value as it is and as it should be. */
 export interface Comparison {

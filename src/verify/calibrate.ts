@@ -2,7 +2,7 @@ import type { AxisCoupling } from '../axes/couple.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
-import { makeNode } from '../rewrite/edit.js';
+import { makeNode } from '../edit/model-edit.js';
 import { drawsOf, withFloats } from './redraw.js';
 
 /** Contractions whose weights are brought to such a size that they write values of mean square 1. */

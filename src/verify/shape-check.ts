@@ -1,8 +1,10 @@
-import { nodeLabel, type AxisCoupling } from '../axes/couple.js';
+import { emptyNamed } from '../onnx/named.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { PruneError } from '../errors.js';
 import { findConstants } from '../ops/constants.js';
 import type { Model } from '../onnx/model.js';
-import { predictShapes, type Projection } from '../rewrite/projection.js';
+import { predictShapes, type Projection } from '../plan/projection.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
 import type { ProofFailure } from './report.js';
@@ -20,7 +22,7 @@ export async function checkShapes(
   signal: AbortSignal | undefined,
 ): Promise<ProofFailure | undefined> {
   const predicted = predictShapes(analysis, projection, (value) => dense.of(value));
-  const shapes: Record<string, readonly number[]> = {};
+  const shapes = emptyNamed<readonly number[]>();
   for (const name of dense.inputs.keys()) shapes[name] = predicted(name) as readonly number[];
   let actual: Shapes;
   try {

@@ -5,8 +5,8 @@ import { dataTypeToNumber, type DataType } from '../onnx/data-type.js';
 import { opsetOf } from '../onnx/domain.js';
 import type { Model, Node } from '../onnx/model.js';
 import { floatTensor, integerTensor, type FloatType } from '../onnx/values.js';
-import { makeNode, type ModelEdit } from '../rewrite/edit.js';
-import type { AxisChange, ShapeOf } from '../rewrite/projection.js';
+import { makeNode, type ModelEdit } from '../edit/model-edit.js';
+import type { AxisChange, ShapeOf } from '../plan/projection.js';
 
 /** A node that takes statistics over axes of its first input, some of which lose channels. */
 export interface StatisticsNode {
