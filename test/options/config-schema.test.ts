@@ -25,7 +25,10 @@ type Form = Readonly<Record<string, unknown>>;
 function withoutCode(form: Form): Form {
   const entries = Object.entries(form).map(([key, value]): [string, unknown] => {
     if (Array.isArray(value))
-      return [key, value.filter(isSaid).map((item) => (isForm(item) ? withoutCode(item) : item))];
+      return [
+        key,
+        (value as unknown[]).filter(isSaid).map((item) => (isForm(item) ? withoutCode(item) : item)),
+      ];
     return [key, isForm(value) ? withoutCode(value) : value];
   });
   return Object.fromEntries(entries);
