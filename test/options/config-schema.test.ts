@@ -10,7 +10,7 @@ const options = Object.entries<Option>(configOptions);
 
 /** What the schema says of one option: its form, its help and its default. */
 function propertyOf({ schema, help, default: value, otherwise }: Option): object {
-  const { $schema: _, ...form } = withoutCode(toJsonSchema(schema, { errorMode: 'ignore' }));
+  const { $schema: _, ...form } = withoutCode({ ...toJsonSchema(schema, { errorMode: 'ignore' }) });
   const isJson = value !== undefined && typeof value !== 'object';
   return {
     description: otherwise === undefined ? help : `${help} (default: ${otherwise})`,
