@@ -4,6 +4,7 @@ import type { Grouping } from '../groups/group.js';
 import { withAttribute } from '../onnx/attributes.js';
 import { encodeModel } from '../onnx/codec.js';
 import { opsetOf } from '../onnx/domain.js';
+import { untypedInfos } from '../onnx/graph-model.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { integerTensor } from '../onnx/values.js';
@@ -111,7 +112,7 @@ function probeModel(
         ...graph,
         nodes: [...graph.nodes, ...nodes],
         initializers: [...graph.initializers, ...constants],
-        outputs: outputs.flat().map((name) => ({ name, docString: '', type: undefined })),
+        outputs: untypedInfos(outputs.flat()),
       },
     },
     outputs,

@@ -165,7 +165,7 @@ describe('sizes', () => {
     const feeds = [{ x: weights('x', [5, 4]) }];
     const report = await outcome.prove({ feeds });
     expect(report.failure).toBeUndefined();
-    expect(report.runs.map(({ x }) => x![0])).toEqual([1, 2, 5]);
+    expect(report.runs.map(({ x }) => x![0]!).sort((a, b) => a - b)).toEqual([1, 2, 5]);
     expect(outcome.masks.size).toBeGreaterThan(0);
     return outcome;
   }
