@@ -70,7 +70,7 @@ const pairs = [
     'obspa-weights',
     { ...half, ...weights, criterion: 'obspa' },
   ]),
-  ['resnet20', 'repair-bias', { ...half, ...repair('bias') }],
+  ['resnet20', 'repair-bias', { ...half, ...repair('mean-to-bias') }],
   ['vgg8bn', 'repair-statistics', { ...half, ...repair('statistics') }],
   ['resnet20_bn', 'repair-statistics', { ...half, ...repair('statistics') }],
   ['vit_tiny', 'rotation', { ...half, ...weights, criterion: 'obspa', rotation: true }],

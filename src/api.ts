@@ -1,19 +1,32 @@
 import type { Analysis } from './analysis/analyze.js';
-import type { BenchOptions } from './bench/bench.js';
 import type { BenchResult } from './bench/result.js';
-import type { SumsMaker } from './members/sums.js';
 import type { DataSource } from './data/batch.js';
-import type { DataOptions } from './data/options.js';
-import type { EvaluateOptions as EngineEvaluateOptions, EvaluateResult } from './evaluate/evaluate.js';
+import type { EvaluateResult } from './evaluate/evaluate.js';
 import type { Robustness } from './evaluate/robustness.js';
 import type { WriteModelOptions, WrittenModel } from './files/model-file.js';
-import type { GradientOptions, GradientResult } from './gradients/gradients.js';
+import type { GradientResult } from './gradients/gradients.js';
+import type { SumsMaker } from './members/sums.js';
 import type { Model } from './onnx/model.js';
-import type { AnalyzeOptions, CommonOptions, PruneOptions, VerifyLevel } from './options.js';
+import { analyzeOptions, type AnalyzeOptions } from './options/analyze.js';
+import { benchOptions, type BenchOptions } from './options/bench.js';
+import type { CommonOptions } from './options/common.js';
+import type { Data } from './options/data.js';
+import {
+  evaluateOptions,
+  robustnessOptions,
+  type EvaluateOptions,
+  type RobustnessOptions,
+} from './options/evaluate.js';
+import { gradientOptions, type GradientOptions } from './options/gradients.js';
+import type { ModelSource } from './options/model-source.js';
+import type { PruneOptions } from './options/prune.js';
+import type { ResolvedOptions } from './options/resolve.js';
+import { trainOptions, type DistilOptions, type TrainOptions } from './options/training.js';
+import { validate, withDefaults } from './options/validate.js';
+import { verifyOptions, type VerifyOptions } from './options/verify.js';
 import type { PruneResult } from './pipeline/result.js';
 import type { Provider, Runtime } from './runtime/runtime.js';
 import type { CheckpointStore } from './training/checkpoint.js';
-import type { TrainOptions } from './training/options.js';
 import type { Trained } from './training/train.js';
 import type { VerifyReport } from './verify/report.js';
 
@@ -21,84 +34,6 @@ import type { VerifyReport } from './verify/report.js';
  * The engine with Node's adapters plugged in: files, and onnxruntime-node as the default runtime. Every function
  * loads what it needs when it is called.
  */
-
-/** A model, the bytes of its file, or where the file is. */
-export type ModelSource = Model | Uint8Array | string | URL;
-
-/** Ready batches, a path (or `random` or `synthetic`), or a path with how to read it. */
-export type Data = DataSource | DataOptions | string;
-
-/** How a model is trained: `TrainOptions` with data and checkpoints as they lie in files. */
-export interface TrainingSettings extends Omit<TrainOptions, 'checkpoint'> {
-  /** Where states are written after each pass, to go on from: a folder, or what keeps them. */
-  readonly checkpoint?: string | CheckpointStore | undefined;
-}
-
-/** How a pruned model is trained towards the dense one. */
-export interface DistilSettings extends TrainingSettings {
-  /** Examples to train on. Default: those that channels are scored by. */
-  readonly data?: Data | undefined;
-}
-
-/** Options of `train`. */
-export interface TrainSettings extends TrainingSettings, CommonOptions {
-  /** Examples to train on. */
-  readonly data: Data;
-  /** The content of the plan file that was written with the pruned model, for the losses `inner` and `flow`. */
-  readonly plan?: unknown;
-  /** Shapes of graph inputs, as for `prune`. */
-  readonly shapes?: AnalyzeOptions['shapes'];
-  /** As it was given to `prune`. */
-  readonly axisRules?: AnalyzeOptions['axisRules'];
-  /** As it was given to `prune`. */
-  readonly allowIo?: AnalyzeOptions['allowIo'];
-}
-
-/** Options of `prune`: exactly one of `ratio`, `budget` and `plan`, or `depth` with or without one of the first two. */
-export interface PruneSettings extends Omit<PruneOptions, 'data' | 'verifyData' | 'distil'> {
-  /** Calibration data: examples like those the model will see, without labels. */
-  readonly data?: Data | undefined;
-  /** Its first batch is compared too, besides random inputs. */
-  readonly verifyData?: Data | undefined;
-  /** Train what is left towards the dense model, as settings say. Default false. */
-  readonly distil?: boolean | DistilSettings | undefined;
-}
-
-export interface VerifySettings extends CommonOptions {
-  /** The content of the plan file that was written with the pruned model. */
-  readonly plan: unknown;
-  /** Default `full`: every float value. */
-  readonly level?: Exclude<VerifyLevel, 'none'> | undefined;
-  /** Shapes of graph inputs, as for `prune`. */
-  readonly shapes?: AnalyzeOptions['shapes'];
-  /** As it was given to `prune`. */
-  readonly axisRules?: AnalyzeOptions['axisRules'];
-  /** As it was given to `prune`. */
-  readonly allowIo?: AnalyzeOptions['allowIo'];
-  /** Its first batch is compared too, besides random inputs. */
-  readonly data?: Data | undefined;
-  /** Of the random inputs. Default 0. */
-  readonly seed?: number | undefined;
-}
-
-export type BenchSettings = Omit<BenchOptions, 'runtime' | 'onProgress' | 'signal' | 'memory'> &
-  CommonOptions;
-
-export interface EvaluateSettings
-  extends
-    CommonOptions,
-    Omit<EngineEvaluateOptions, 'runtime' | 'data' | 'reference' | 'onProgress' | 'signal'> {
-  readonly data: Data;
-  /** Compare outputs with this model's, on the same batches. */
-  readonly reference?: ModelSource | undefined;
-}
-
-export type RobustnessSettings = Omit<EvaluateSettings, 'reference' | 'metric'>;
-
-export interface GradientSettings extends CommonOptions, Pick<GradientOptions, 'loss' | 'wrt' | 'threads'> {
-  /** Inputs, and labels or targets where the loss needs them. */
-  readonly data: Data;
-}
 
 /**
  * Reads a model. Weights stay views on the file's bytes; external data is read when it is asked for, and only from
@@ -145,7 +80,8 @@ export async function saveModel(
  * Shapes, axes, groups and costs: everything that is known before anything is removed. `inspect` summarises it.
  * @throws PruneError `invalid-option`, `runtime`, and what `loadModel` throws.
  */
-export async function analyze(model: ModelSource, options: AnalyzeOptions = {}): Promise<Analysis> {
+export async function analyze(model: ModelSource, given: AnalyzeOptions = {}): Promise<Analysis> {
+  const options = validate(analyzeOptions, given);
   const [loaded, engine, runtime] = await Promise.all([
     toModel(model),
     import('./analysis/analyze.js'),
@@ -158,7 +94,9 @@ export async function analyze(model: ModelSource, options: AnalyzeOptions = {}):
  * Removes channels, and proves that the pruned model computes what the dense one does with those channels masked.
  * @throws PruneError `nothing-to-prune`, `budget`, `verification`, and what `analyze` throws.
  */
-export async function prune(model: ModelSource, options: PruneSettings): Promise<PruneResult> {
+export async function prune(model: ModelSource, given: PruneOptions): Promise<PruneResult> {
+  const { needsMeasurement, resolveOptions } = await import('./options/resolve.js');
+  const options = resolveOptions(given);
   const [loaded, { prunePipeline }, runtime] = await Promise.all([
     toModel(model),
     import('./pipeline/prune.js'),
@@ -167,8 +105,8 @@ export async function prune(model: ModelSource, options: PruneSettings): Promise
   const open = async (data: Data | undefined): Promise<DataSource | undefined> =>
     data === undefined ? undefined : openData(data, loaded);
   const [data, verifyData] = [await open(options.data), await open(options.verifyData)];
-  const measures = options.budget?.latency !== undefined || options.roundTo === 'auto';
-  const file = measures && !options.latencyCache ? await latencyFile(runtime, options) : undefined;
+  const file =
+    needsMeasurement(options) && !options.latencyCache ? await latencyFile(runtime, options) : undefined;
   const latencyCache = options.latencyCache ?? file;
   try {
     const weightSums = options.weightSums ?? sumsInThreads;
@@ -187,7 +125,7 @@ const sumsInThreads: SumsMaker = async (...given) => {
   return engine.sumsInThreads(...given);
 };
 
-async function latencyFile({ name, version }: Runtime, { provider = 'cpu', threads }: PruneSettings) {
+async function latencyFile({ name, version }: Runtime, { provider, threads }: ResolvedOptions) {
   const [{ openLatencyFile }, { gpuNames }] = await Promise.all([
     import('./files/latency-cache.js'),
     import('./files/gpu-name.js'),
@@ -201,14 +139,12 @@ async function latencyFile({ name, version }: Runtime, { provider = 'cpu', threa
  * it hands out is never worse than it was on the examples that are held out.
  * @throws TrainingDiverged with the last good state, and what `loadModel` throws
  */
-export async function train(
-  dense: ModelSource,
-  pruned: ModelSource,
-  settings: TrainSettings,
-): Promise<Trained> {
-  const { data, plan, ...options } = settings;
+export async function train(dense: ModelSource, pruned: ModelSource, given: TrainOptions): Promise<Trained> {
+  const { data: _, plan, ...options } = validate(trainOptions, given);
+  const { shapes, axisRules, allowIo, signal, onProgress } = options;
+  const analyzing = { shapes, axisRules, allowIo, runtime: options.runtime, signal, onProgress };
   const [whole, student, { trainModel }, { slicingOf }] = await Promise.all([
-    analyze(dense, settings),
+    analyze(dense, analyzing),
     toModel(pruned),
     import('./pipeline/train.js'),
     import('./pipeline/train-plan.js'),
@@ -217,14 +153,14 @@ export async function train(
     ...options,
     ...(await trainingOf(options)),
     runtime: whole.runtime,
-    data: await openData(data, whole.model),
-    slicing: plan === undefined ? undefined : await slicingOf(whole, plan, settings),
+    data: await openData(given.data, whole.model),
+    slicing: plan === undefined ? undefined : await slicingOf(whole, plan, analyzing),
   });
 }
 
 async function trainingOf({
   checkpoint,
-}: TrainingSettings): Promise<{ readonly checkpoint: CheckpointStore | undefined }> {
+}: DistilOptions): Promise<{ readonly checkpoint: CheckpointStore | undefined }> {
   if (typeof checkpoint !== 'string') return { checkpoint };
   const { CheckpointFolder } = await import('./files/checkpoint-folder.js');
   return { checkpoint: new CheckpointFolder(checkpoint) };
@@ -239,16 +175,17 @@ async function trainingOf({
 export async function verify(
   dense: ModelSource,
   pruned: ModelSource,
-  settings: VerifySettings,
+  given: VerifyOptions,
 ): Promise<VerifyReport> {
-  const { plan, level = 'full', data, seed, ...options } = settings;
+  const { plan, data, ...options } = withDefaults(verifyOptions, validate(verifyOptions, given));
+  const { shapes, axisRules, allowIo, runtime, signal, onProgress } = options;
   const [whole, candidate, { provePlan }] = await Promise.all([
-    analyze(dense, settings),
+    analyze(dense, { shapes, axisRules, allowIo, runtime, signal, onProgress }),
     toModel(pruned),
     import('./pipeline/prove-plan.js'),
   ]);
   const source = data === undefined ? undefined : await openData(data, whole.model);
-  return provePlan(whole, candidate, plan, { ...options, level, seed, data: source });
+  return provePlan(whole, candidate, plan, { ...options, data: source });
 }
 
 /**
@@ -257,8 +194,9 @@ export async function verify(
  */
 export async function bench(
   models: readonly (ModelSource | { readonly name: string; readonly model: ModelSource })[],
-  options: BenchSettings = {},
+  given: BenchOptions = {},
 ): Promise<BenchResult> {
+  const options = withDefaults(benchOptions, validate(benchOptions, given));
   const [engine, runtime] = await Promise.all([import('./bench/bench.js'), runtimeOf(options)]);
   const { onProgress, signal, ...rest } = options;
   const contestants = await Promise.all(
@@ -284,14 +222,15 @@ export async function bench(
  * that is built for it. By default by all float initializers, of the cross-entropy with the data's labels.
  * @throws PruneError `unsupported` listing the ops that have no gradient, before anything runs; `invalid-data`.
  */
-export async function gradients(model: ModelSource, settings: GradientSettings): Promise<GradientResult> {
-  const { data, onProgress, loss, wrt, threads, signal } = settings;
+export async function gradients(model: ModelSource, given: GradientOptions): Promise<GradientResult> {
+  const options = validate(gradientOptions, given);
+  const { onProgress, loss, wrt, threads, signal } = options;
   const [loaded, engine, runtime] = await Promise.all([
     toModel(model),
     import('./gradients/gradients.js'),
-    runtimeOf(settings),
+    runtimeOf(options),
   ]);
-  const source = await openData(data, loaded);
+  const source = await openData(given.data, loaded);
   const onBatch = (done: number): void =>
     onProgress?.({ phase: 'gradients', done, total: source.count ?? done, detail: 'examples' });
   return engine.gradients(loaded, { ...{ loss, wrt, threads, signal, runtime, onBatch }, data: source });
@@ -301,8 +240,9 @@ export async function gradients(model: ModelSource, settings: GradientSettings):
  * Runs a model over data: top-1 against labels, output differences against a reference model, any metric.
  * @throws PruneError `invalid-data`, `runtime`, and what `loadModel` throws.
  */
-export async function evaluate(model: ModelSource, options: EvaluateSettings): Promise<EvaluateResult> {
-  const { data, reference, onProgress, ...rest } = options;
+export async function evaluate(model: ModelSource, given: EvaluateOptions): Promise<EvaluateResult> {
+  const options = validate(evaluateOptions, given);
+  const { reference, onProgress, ...rest } = options;
   const [loaded, engine, runtime] = await Promise.all([
     toModel(model),
     import('./evaluate/evaluate.js'),
@@ -311,7 +251,7 @@ export async function evaluate(model: ModelSource, options: EvaluateSettings): P
   return engine.evaluate(loaded, {
     ...rest,
     runtime,
-    data: await openData(data, loaded),
+    data: await openData(given.data, loaded),
     reference: reference === undefined ? undefined : await toModel(reference),
     onProgress:
       onProgress &&
@@ -336,9 +276,10 @@ export async function requireProvider(provider: Provider, options: CommonOptions
 export async function robustness(
   dense: ModelSource,
   pruned: ModelSource,
-  options: RobustnessSettings,
+  given: RobustnessOptions,
 ): Promise<Robustness | undefined> {
-  const { data, onProgress, ...rest } = options;
+  const options = validate(robustnessOptions, given);
+  const { onProgress, ...rest } = options;
   const [before, after, engine, runtime] = await Promise.all([
     toModel(dense),
     toModel(pruned),
@@ -348,7 +289,7 @@ export async function robustness(
   return engine.robustness(before, after, {
     ...rest,
     runtime,
-    data: await openData(data, before),
+    data: await openData(given.data, before),
     onProgress:
       onProgress &&
       (({ done }) => onProgress({ phase: 'evaluate', done, total: done, detail: 'corrupted examples' })),
@@ -366,7 +307,10 @@ async function toModel(source: ModelSource): Promise<Model> {
  * @throws PruneError `invalid-data`, `invalid-option`
  */
 export async function openData(data: Data, model: Model): Promise<DataSource> {
-  if (typeof data !== 'string' && Symbol.asyncIterator in data) return data;
+  if (typeof data !== 'string' && Symbol.asyncIterator in data) {
+    const { onlyOnce } = await import('./data/batches.js');
+    return onlyOnce(data);
+  }
   const [engine, { modelInputs }] = await Promise.all([
     import('./data/files.js'),
     import('./data/inputs.js'),

@@ -13,18 +13,6 @@ export {
   train,
   verify,
 } from './api.js';
-export type {
-  BenchSettings,
-  Data,
-  DistilSettings,
-  EvaluateSettings,
-  GradientSettings,
-  ModelSource,
-  PruneSettings,
-  RobustnessSettings,
-  TrainSettings,
-  VerifySettings,
-} from './api.js';
 export { inspect } from './analysis/inspect.js';
 export type { GroupSummary, Inspection } from './analysis/inspect.js';
 
@@ -32,7 +20,16 @@ export type { ExternalDataMode, WriteModelOptions, WrittenModel } from './files/
 
 export { PruneError } from './errors.js';
 export type { PruneErrorCode } from './errors.js';
-export type { AnalyzeOptions, CommonOptions, Phase, Progress, PruneOptions, VerifyLevel } from './options.js';
+export type { AnalyzeOptions } from './options/analyze.js';
+export type { BenchOptions } from './options/bench.js';
+export type { CommonOptions, Phase, Progress } from './options/common.js';
+export type { Data } from './options/data.js';
+export type { EvaluateOptions, RobustnessOptions } from './options/evaluate.js';
+export type { GradientOptions } from './options/gradients.js';
+export type { ModelSource } from './options/model-source.js';
+export type { VerifyLevel } from './options/proof.js';
+export type { PruneOptions } from './options/prune.js';
+export type { VerifyOptions } from './options/verify.js';
 export type {
   Change,
   GroupOutcome,
@@ -46,7 +43,8 @@ export type { Analysis } from './analysis/analyze.js';
 export { defineCriterion } from './criteria/criterion.js';
 export type { Criterion, CriterionContext } from './criteria/criterion.js';
 export { criteria } from './criteria/resolve.js';
-export type { CriterionFunction, CriterionName, CriterionSpec } from './criteria/resolve.js';
+export type { CriterionName } from './criteria/names.js';
+export type { CriterionFunction, CriterionSpec } from './criteria/resolve.js';
 export type { Aggregation, Normalization } from './criteria/scheme.js';
 
 export { computationalGraph, couplingGraph, toDot, toJson } from './groups/graphs.js';
@@ -56,18 +54,22 @@ export type { Coverage, BlockerCost as Hindrance } from './cost/coverage.js';
 export type { PlanFile } from './plan/file.js';
 
 export { losses } from './gradients/losses.js';
-export type { Loss, LossName, LossSettings, LossSpec } from './gradients/losses.js';
+export type { LossName } from './gradients/loss-names.js';
+export type { Loss, LossSettings, LossSpec } from './gradients/losses.js';
 export type { GradientResult } from './gradients/gradients.js';
 export type { Schedule } from './schedule/schedule.js';
 
 export { TrainingDiverged } from './training/train.js';
 export type { Trained } from './training/train.js';
-export type { TrainOptions } from './training/options.js';
+export type { DistilOptions, TrainOptions } from './options/training.js';
 export type { TrainingReport } from './training/report.js';
 export type { DistilLossSpec } from './training/losses/resolve.js';
 export type { TrainingLoss } from './training/losses/loss.js';
 export type { AugmentationSpec, BatchChange } from './training/augment/augmentation.js';
 export type { CheckpointStore } from './training/checkpoint.js';
+export { recipes } from './training/recipes/resolve.js';
+export type { RecipeName, RecipeSpec } from './training/recipes/resolve.js';
+export type { Moment, Recipe, RecipeMaker, RecipeSetup } from './training/recipes/recipe.js';
 export type { Optimizer } from './training/optimizers/optimizer.js';
 
 export { dataFromArrays, dataFromBatches } from './data/batches.js';

@@ -2,7 +2,7 @@ import { PruneError } from '../errors.js';
 import { checkOpset, opsetOf } from '../onnx/domain.js';
 import type { Model } from '../onnx/model.js';
 import { validateModel } from '../onnx/validate.js';
-import type { AnalyzeOptions } from '../options.js';
+import type { AnalyzeOptions } from '../options/analyze.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { readRefusal } from '../shapes/failures.js';
 import type { Shapes } from '../shapes/shapes.js';

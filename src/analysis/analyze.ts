@@ -15,7 +15,7 @@ import type { Model } from '../onnx/model.js';
 import { parameterOf } from '../ops/parameters.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatsOf, integersOf } from '../onnx/values.js';
-import type { AnalyzeOptions } from '../options.js';
+import type { AnalyzeOptions } from '../options/analyze.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';

@@ -1,8 +1,7 @@
-import type { Data } from '../api.js';
 import type { DataOptions } from '../data/options.js';
-import type { Given } from './flags.js';
+import type { Data } from '../options/data.js';
 
 /** A path given on the command line with how to read it; anything else as it is. */
-export function withDataOptions(data: Data | undefined, options: Given<DataOptions>): Data | undefined {
+export function withDataOptions(data: Data | undefined, options: Partial<DataOptions>): Data | undefined {
   return typeof data === 'string' ? { ...options, path: data } : data;
 }

@@ -31,6 +31,7 @@ export const exitCodeMeanings: readonly (readonly [code: number, meaning: string
   [7, 'onnxruntime or the asked provider failed'],
   [8, 'a file cannot be written'],
   [9, 'a speedup that was asked for was not measured'],
+  [10, 'training went wrong: its loss is no finite number'],
   [130, 'interrupted; nothing was written'],
 ];
 

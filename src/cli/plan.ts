@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { PruneError } from '../errors.js';
-import { isRecord } from './values.js';
+import { isRecord } from './json-file.js';
 
 /** What identifies a model in a plan file: the SHA-256 of its .onnx file, in hexadecimal. */
 export async function sha256OfFile(path: string): Promise<string> {

@@ -1,11 +1,13 @@
 import { Command } from 'commander';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { addBenchCommand } from './commands/bench.js';
 import { addEvalCommand } from './commands/eval.js';
 import { addInspectCommand } from './commands/inspect.js';
 import { addPruneCommand } from './commands/prune.js';
 import { addSweepCommand } from './commands/sweep.js';
 import { addVerifyCommand } from './commands/verify.js';
+import { PruneError } from '../errors.js';
+import { nearest } from '../options/nearest.js';
 import { exitCodeMeanings, reportFailure } from './failure.js';
 
 /** The command line: `prune MODEL …` is the root command, everything else a subcommand. */
@@ -43,11 +45,21 @@ export async function main(args: readonly string[]): Promise<number> {
       program.outputHelp({ error: true });
       return 2;
     }
+    checkCommand(program, args[0]!);
     await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
     return reportFailure(error);
   }
+}
+
+/** A word that is nearly a command and no file. @throws PruneError `invalid-option` */
+function checkCommand(program: Command, word: string): void {
+  const names = program.commands.map((command) => command.name());
+  if (!/^[a-z]+$/i.test(word) || names.includes(word) || existsSync(word)) return;
+  const meant = nearest(word, names);
+  if (meant !== undefined)
+    throw new PruneError('invalid-option', `unknown command '${word}'; did you mean ${meant}?`);
 }
 
 function version(): string {

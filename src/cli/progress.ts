@@ -1,4 +1,4 @@
-import type { Progress } from '../options.js';
+import type { Progress } from '../options/common.js';
 
 /** What each phase is for people. */
 const labels: Readonly<Record<Progress['phase'], string>> = {
@@ -17,6 +17,7 @@ const labels: Readonly<Record<Progress['phase'], string>> = {
   evaluate: 'evaluating',
   sweep: 'sweeping',
   train: 'training',
+  sparsify: 'pruning while training',
 };
 
 /** Milliseconds between two updates of the line. */

@@ -1,4 +1,4 @@
-import type { CommonOptions } from '../options.js';
+import type { CommonOptions } from '../options/common.js';
 import { ProgressLine } from './progress.js';
 
 /** What every command runs in: the signal that stops it and the line that shows how far it is. */
@@ -12,7 +12,10 @@ export interface Session {
  * Runs an action that the first SIGINT or SIGTERM stops at its next step, so that no half-written file is left. A
  * second one ends the process at once.
  */
-export async function inSession(quiet: boolean, action: (session: Session) => Promise<void>): Promise<void> {
+export async function inSession(
+  quiet: boolean | undefined,
+  action: (session: Session) => Promise<void>,
+): Promise<void> {
   const abort = new AbortController();
   const stop = (signal: NodeJS.Signals): void => abort.abort(signal);
   process.once('SIGINT', stop).once('SIGTERM', stop);

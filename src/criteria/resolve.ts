@@ -5,6 +5,7 @@ import { crop, grasp } from './curvature.js';
 import { flap } from './flap.js';
 import { fpgm } from './fpgm.js';
 import { bnScale, defaultMagnitude, l1, l2, lamp } from './magnitude.js';
+import type { CriterionName } from './names.js';
 import { obspa } from './obspa.js';
 import { random } from './random.js';
 import { fisher, snip, taylor, taylorAbs, taylorWeight } from './taylor.js';
@@ -28,9 +29,7 @@ export const criteria = {
   flap,
   activation,
   obspa,
-} as const satisfies Readonly<Record<string, Criterion>>;
-
-export type CriterionName = keyof typeof criteria;
+} as const satisfies Readonly<Record<CriterionName, Criterion>>;
 
 /** A criterion of one's own in its shortest form: it may read weights and the seed. */
 export type CriterionFunction = (context: CriterionContext<'weights' | 'seed'>) => CriterionResult;

@@ -4,17 +4,17 @@
  * DepGraph (Fang et al., "DepGraph: Towards Any Structural Pruning", 2023) and SPA ("Structurally Prune Anything",
  * 2024); formulas as in Torch-Pruning.
  */
-export type Aggregation = 'mean' | 'sum' | 'max' | 'prod' | 'first';
+export type Aggregation = (typeof aggregations)[number];
 
 /**
  * `mean`, `max`, `sum` divide by that of the group; `gaussian` gives zero mean and unit deviation; `lamp` divides by
  * the sum of all scores that are at least as high (Lee et al., "Layer-adaptive Sparsity for the Magnitude-based
  * Pruning", 2021); `none` leaves the scores as they are.
  */
-export type Normalization = 'mean' | 'sum' | 'max' | 'gaussian' | 'lamp' | 'none';
+export type Normalization = (typeof normalizations)[number];
 
-export const aggregations: readonly Aggregation[] = ['mean', 'sum', 'max', 'prod', 'first'];
-export const normalizations: readonly Normalization[] = ['mean', 'sum', 'max', 'gaussian', 'lamp', 'none'];
+export const aggregations = ['mean', 'sum', 'max', 'prod', 'first'] as const;
+export const normalizations = ['mean', 'sum', 'max', 'gaussian', 'lamp', 'none'] as const;
 
 /** One score per channel from one list per slice. There must be at least one slice. */
 export function aggregate(slices: readonly ArrayLike<number>[], how: Aggregation): Float64Array {

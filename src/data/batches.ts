@@ -121,7 +121,7 @@ export interface LooseBatch {
 }
 
 /**
- * Data from ready batches: text, video or anything else a program can produce, also a stream.
+ * Data from ready batches: text, video or anything else a program can produce, also a stream, which can be read once.
  * Each batch is checked against the model when its turn comes.
  */
 export function dataFromBatches(
@@ -129,12 +129,47 @@ export function dataFromBatches(
   inputs: readonly ModelInput[],
   description = 'batches',
 ): DataSource {
+  return onlyOnce(
+    {
+      description,
+      async *[Symbol.asyncIterator]() {
+        for await (const batch of batches) yield tightenedBatch(batch, inputs);
+      },
+    },
+    batches,
+  );
+}
+
+/**
+ * The same data, which says so where it is read again though it can be read only once: a generator gives nothing the
+ * second time, and what was measured would silently be of no examples.
+ * @param batches where the data comes from
+ */
+export function onlyOnce(
+  data: DataSource,
+  batches: AsyncIterable<unknown> | Iterable<unknown> = data,
+): DataSource {
+  if (!isOneShot(batches)) return data;
+  let isRead = false;
   return {
-    description,
-    async *[Symbol.asyncIterator]() {
-      for await (const batch of batches) yield tightenedBatch(batch, inputs);
+    ...data,
+    [Symbol.asyncIterator]() {
+      if (isRead)
+        throw new PruneError(
+          'invalid-data',
+          `'${data.description}' comes from a generator, which can be read only once, and is read again; give an array of batches, or an object that starts anew whenever it is iterated`,
+        );
+      isRead = true;
+      return data[Symbol.asyncIterator]();
     },
   };
+}
+
+/** Generators and other iterators are their own iterator; collections make a new one each time. */
+function isOneShot(batches: AsyncIterable<unknown> | Iterable<unknown>): boolean {
+  if (Symbol.asyncIterator in batches)
+    return 'next' in batches && (batches[Symbol.asyncIterator]() as unknown) === batches;
+  return 'next' in batches && (batches[Symbol.iterator]() as unknown) === batches;
 }
 
 function tightenedBatch(loose: LooseBatch, inputs: readonly ModelInput[]): Batch {

@@ -1,9 +1,5 @@
 import type { Branch } from './branches.js';
-
-/** What is removed at once: a residual branch, or a block of branches that repeats. */
-export type DepthUnit = 'branch' | 'block';
-
-export const depthUnits: readonly DepthUnit[] = ['branch', 'block'];
+import type { DepthUnit } from './options.js';
 
 /** Branches that go or stay together, in graph order. */
 export type Block = readonly Branch[];

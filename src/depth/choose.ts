@@ -2,16 +2,8 @@ import type { Grouping } from '../groups/group.js';
 import { PruneError } from '../errors.js';
 import type { Block } from './blocks.js';
 import { DepthLoss, type DepthLossOptions } from './loss.js';
+import type { DepthScore } from './options.js';
 import { similarityScores } from './similarity.js';
-
-/**
- * What a block is judged by: how little it changes the stream (`similarity`: one pass, ShortGPT), or how little the
- * loss rises without it, measured anew after each removal (`loss`: as SLEB, Song et al., 2024, and BlockPruner, Zhong et
- * al., 2024, do).
- */
-export type DepthScore = 'similarity' | 'loss';
-
-export const depthScores: readonly DepthScore[] = ['similarity', 'loss'];
 
 export interface ScoredBlock {
   readonly block: Block;

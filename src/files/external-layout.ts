@@ -19,7 +19,9 @@ export interface ExternalLayout {
  * Which weights are stored in a file of their own. `auto`: those that were, and all of a model that protobuf can't
  * hold. `always`: all but small ones. `never`: none, which fails for a model of more than 2 GiB.
  */
-export type ExternalDataMode = 'auto' | 'always' | 'never';
+export type ExternalDataMode = (typeof externalDataModes)[number];
+
+export const externalDataModes = ['auto', 'never', 'always'] as const;
 
 export interface LayoutOptions {
   /** Default `auto`. */

@@ -1,6 +1,7 @@
 import { PruneError } from '../errors.js';
 import type { DataType } from '../onnx/data-type.js';
 import type { Emitter } from './emitter.js';
+import type { LossName } from './loss-names.js';
 import { axisIndex, product } from './rule.js';
 
 /** A float32 output of the model with its static shape. */
@@ -131,9 +132,7 @@ export const losses = {
       return { value: e.reshape(found.name, []), cotangents: new Map([[found.name, one]]) };
     },
   }),
-} as const satisfies Readonly<Record<string, (settings?: LossSettings) => Loss>>;
-
-export type LossName = keyof typeof losses;
+} as const satisfies Readonly<Record<LossName, (settings?: LossSettings) => Loss>>;
 
 /** A name, a name with settings, or a loss of one's own. */
 export type LossSpec = LossName | (LossSettings & { readonly loss: LossName }) | Loss;

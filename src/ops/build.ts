@@ -12,6 +12,7 @@ const unary = {
   log: 'Log',
   neg: 'Neg',
   shape: 'Shape',
+  sigmoid: 'Sigmoid',
   sign: 'Sign',
   sqrt: 'Sqrt',
 } as const;

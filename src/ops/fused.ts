@@ -17,6 +17,7 @@ export const fused: OpFamily = microsoft(
           inputs: 'input skip gamma bias',
           operands: { data: 'input', scale: 'gamma' },
         },
+        GatedRMSNorm: { inputs: 'X scale gate', operands: { data: 'X', scale: 'scale' } },
         EmbedLayerNormalization: {
           inputs:
             'input_ids segment_ids word_embedding position_embedding segment_embedding gamma beta mask position_ids',

@@ -8,7 +8,7 @@ import { costOf, type BudgetOutcome, type Priced } from '../select/budget.js';
 import { selectKnapsack } from '../select/knapsack.js';
 import { select, type KnapsackOutcome, type Selection } from '../select/select.js';
 import { Importance } from './importance.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import { selectByTrials } from './plan-trials.js';
 import type { PlanTrial } from './result.js';
 
@@ -56,7 +56,7 @@ export class ChannelChooser {
       const { selection, trials } = await selectByTrials(this.analysis, cost, options, this.importance);
       return { ...this.choiceOf(selection), trials };
     }
-    const shares = scheduleOf(options.steps ?? 1, options.schedule);
+    const shares = scheduleOf(options.steps, options.schedule);
     const method = options.select === 'knapsack' ? selectKnapsack : select;
     let plan: Plan = { kept: new Map() };
     let selection: Selection | undefined;

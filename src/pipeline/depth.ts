@@ -2,14 +2,15 @@ import { analyze, type Analysis } from '../analysis/analyze.js';
 import { nodeLabel } from '../axes/couple.js';
 import { savingOf } from '../cost/saving.js';
 import type { DataSource } from '../data/batch.js';
-import { blocksOf, depthUnits, type Block } from '../depth/blocks.js';
+import { blocksOf, type Block } from '../depth/blocks.js';
 import { findBranches, type Branch, type FoundBranches } from '../depth/branches.js';
-import { chooseBlocks, depthScores, type DepthChoice } from '../depth/choose.js';
+import { chooseBlocks, type DepthChoice } from '../depth/choose.js';
 import { gateBranches, removeBranches } from '../depth/remove.js';
 import { PruneError } from '../errors.js';
 import type { LossSpec } from '../gradients/losses.js';
 import type { Model } from '../onnx/model.js';
-import type { AnalyzeOptions, DepthOptions } from '../options.js';
+import type { AnalyzeOptions } from '../options/analyze.js';
+import { depthOptions, type DepthOptions } from '../options/depth.js';
 import { plannedBranches, type PlannedBranch } from '../plan/file.js';
 import { nodeKeys } from '../plan/node-keys.js';
 import type { BranchOutcome, DepthReport } from './result.js';
@@ -38,7 +39,6 @@ export async function pruneDepth(
   options: DepthPruneOptions,
 ): Promise<StageOutcome | undefined> {
   const planned = plannedBranches(options.plan);
-  checkOptions(options, planned.length > 0);
   if (planned.length === 0 && options.depth === undefined) return undefined;
   const found = await findAll(dense, options.signal);
   const listed = planned.length > 0 ? branchesOf(planned, found, dense) : undefined;
@@ -60,25 +60,6 @@ export async function pruneDepth(
       removedNodes: shortened.removed.map(({ name, outputs }) => name || outputs[0]!),
     },
   };
-}
-
-function checkOptions(
-  { depth, depthScore, depthUnit, data, plan }: DepthPruneOptions,
-  planned: boolean,
-): void {
-  const fail = (message: string): never => {
-    throw new PruneError('invalid-option', message);
-  };
-  if (depth !== undefined && !(depth > 0 && depth < 1))
-    fail(`invalid depth: ${String(depth)}; use a number between 0 and 1`);
-  if (depthScore !== undefined && !depthScores.includes(depthScore))
-    fail(`invalid depth score: ${String(depthScore)}; use one of ${depthScores.join(', ')}`);
-  if (depthUnit !== undefined && !depthUnits.includes(depthUnit))
-    fail(`invalid depth unit: ${String(depthUnit)}; use one of ${depthUnits.join(', ')}`);
-  if (depth !== undefined && plan !== undefined)
-    fail(`depth and a plan exclude each other${planned ? ', which lists its own branches' : ''}; give one`);
-  if (depth !== undefined && !data)
-    fail('residual branches are scored on data; give data (random data tells at least how much they add)');
 }
 
 /** At a second size of the symbolic dims too: what broadcasts may only show there. */
@@ -131,7 +112,9 @@ async function choose(
   options: DepthPruneOptions,
 ): Promise<DepthChoice> {
   const { grouping, shapes, runtime } = dense;
-  const { depth, depthScore = 'loss', depthUnit = 'branch', data, loss, signal, onProgress } = options;
+  const { depth, data, loss, signal, onProgress } = options;
+  const { depthScore = depthOptions.depthScore.default, depthUnit = depthOptions.depthUnit.default } =
+    options;
   const blocks = eligible(dense.model, blocksOf(found.branches, depthUnit), options);
   if (blocks.length === 0)
     throw new PruneError('nothing-to-prune', `no residual branch can be removed; ${reasonFor(found)}`);
@@ -169,7 +152,7 @@ function reportOf(
   { branches, refused }: FoundBranches,
   gone: ReadonlySet<Branch>,
   choice: DepthChoice | undefined,
-  { depthUnit = 'branch', data }: DepthPruneOptions,
+  { depthUnit = depthOptions.depthUnit.default, data }: DepthPruneOptions,
 ): DepthReport {
   const blockOf = new Map<
     Branch,

@@ -1,6 +1,6 @@
 import { PruneError } from '../errors.js';
 import { keptMasks } from '../plan/plan.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import type { Draft, StageOutcome } from './stage.js';
 import { trainModel } from './train.js';
 

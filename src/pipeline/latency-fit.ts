@@ -5,7 +5,7 @@ import { calibrate } from '../latency/calibrate.js';
 import { latencyModel, type LatencyModel, type LatencyOptions } from '../latency/latency.js';
 import { operationsOf } from '../latency/operation.js';
 import type { Patience, Trial } from '../latency/trial.js';
-import type { PruneOptions } from '../options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import { keptCount, type Plan } from '../plan/plan.js';
 import { select } from '../select/select.js';
 
@@ -34,20 +34,20 @@ interface Anchor {
  */
 export async function fitLatencyModel(
   { grouping, cost, shapes }: Analysis,
-  options: PruneOptions,
+  options: PipelineOptions,
   measure: LatencyOptions,
   trial: (plan: Plan, patience: Patience) => Promise<Trial>,
 ): Promise<{ readonly model: LatencyModel; readonly roundTo: number }> {
   const dtypeOf = (value: string) => shapes.dtypeOf(value);
   const table = await latencyModel(grouping, cost, dtypeOf, measure);
-  const { roundTo: given = 'auto' } = options;
+  const { roundTo: given } = options;
   const scores = new Map(
     // Whichever channels go, the time is the same.
     grouping.groups.map((group) => [group, Float64Array.from({ length: group.size }, (_, i) => -i)]),
   );
 
   const anchorAt = async (ratio: number, roundTo: number): Promise<Anchor | undefined> => {
-    const uniform = { ratio, roundTo, budget: undefined, select: 'uniform', scope: 'local' } as const;
+    const uniform = { ratio, roundTo, budget: undefined, scope: 'local' } as const;
     let plan: Plan;
     try {
       ({ plan } = select(grouping, cost, scores, { ...options, ...uniform }));

@@ -3,12 +3,11 @@ import { PruneError } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';
 import type { LatencyModel, LatencyOptions } from '../latency/latency.js';
 import { tryOut, type Patience } from '../latency/trial.js';
-import type { PruneOptions } from '../options.js';
 import { keptCount, type Plan } from '../plan/plan.js';
 import { limitsOf, meets, type Priced } from '../select/budget.js';
 import { withWhole, type ChannelChooser, type Choice } from './choose.js';
 import { fitLatencyModel } from './latency-fit.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import type { LatencyOutcome } from './result.js';
 import { rewritten } from './rewrite.js';
 
@@ -33,7 +32,7 @@ export async function searchByLatency(
   options: PipelineOptions,
 ): Promise<{ choice: Choice; latency: LatencyOutcome }> {
   const { cost, runtime } = analysis;
-  const { provider = 'cpu', threads, latencyCache, signal, budget, onProgress } = options;
+  const { provider, threads, latencyCache, signal, budget, onProgress } = options;
   const measure: LatencyOptions = {
     ...{ runtime, provider, threads, cache: latencyCache, signal },
     ...(options.shapes && { shapes: options.shapes }),
@@ -130,7 +129,7 @@ function undoIdle(
   plan: Plan,
   model: LatencyModel,
   cost: Priced,
-  budget: PruneOptions['budget'],
+  budget: PipelineOptions['budget'],
 ): { plan: Plan; undone: PruningGroup[] } {
   const { latency: _, ...others } = budget ?? {};
   const limits = limitsOf(others, cost);

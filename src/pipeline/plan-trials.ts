@@ -11,7 +11,7 @@ import { select, type Selection } from '../select/select.js';
 import { OutputError } from '../statistics/output-error.js';
 import type { Importance } from './importance.js';
 import { scaledLosses } from './loss-scales.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import type { PlanTrial } from './result.js';
 import { reconstructWeights } from './reconstruct.js';
 import { removeChannels } from './rewrite.js';
@@ -45,9 +45,7 @@ export async function selectByTrials(
   const { held, rest } = split(data);
   const dense = analysis.canonical.restore(analysis.model);
   const outputError = held && (await OutputError.open(dense, held, runtime, signal));
-  const uniform = uniformly(() =>
-    select(grouping, cost, scores, { ...options, select: 'uniform', scope: 'local' }),
-  );
+  const uniform = uniformly(() => select(grouping, cost, scores, { ...options, scope: 'local' }));
   if (!outputError || !uniform) return { selection: layers, trials: [] };
   const scaled = await scaledLosses(analysis, {
     ...{ scores, hessians: importance.hessians, outputError, signal },

@@ -1,6 +1,6 @@
 import type { Analysis } from '../analysis/analyze.js';
 import type { Model } from '../onnx/model.js';
-import type { AnalyzeOptions } from '../options.js';
+import type { AnalyzeOptions } from '../options/analyze.js';
 import { hasChangedWeights, planFromFile } from '../plan/file.js';
 import { keptMasks } from '../plan/plan.js';
 import type { VerifyReport } from '../verify/report.js';

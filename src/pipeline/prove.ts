@@ -1,12 +1,12 @@
 import { firstFeeds } from '../data/feeds.js';
 import type { DataSource } from '../data/batch.js';
 import { PruneError } from '../errors.js';
-import type { CommonOptions } from '../options.js';
+import type { CommonOptions } from '../options/common.js';
 import { combineReports } from '../verify/combine.js';
 import { failureText } from '../verify/failure.js';
 import { proofLevels, type ProofLevel, type VerifyReport } from '../verify/report.js';
 import { verify } from '../verify/verify.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import type { Claim, Draft, StageOutcome, Transition } from './stage.js';
 
 export interface ProofOptions extends Pick<CommonOptions, 'signal' | 'onProgress'> {

@@ -2,13 +2,13 @@ import { analyze } from '../analysis/analyze.js';
 import { PruneError } from '../errors.js';
 import { keptMasks } from '../plan/plan.js';
 import { reconstruct } from '../reconstruct/reconstruct.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import type { Draft, StageOutcome } from './stage.js';
 
 /**
  * Solves for the weights that make up for the channels of the plan. What the model computes changes on purpose: there is
  * nothing to prove.
- * @throws PruneError `invalid-option` without data, and what reconstructing throws.
+ * @throws PruneError what reconstructing throws.
  */
 export async function reconstructWeights(
   { analysis, plan }: Draft,
@@ -16,15 +16,11 @@ export async function reconstructWeights(
 ): Promise<StageOutcome | undefined> {
   if (!options.reconstruct || plan.kept.size === 0) return undefined;
   const { data, seed, signal, onProgress } = options;
-  if (!data)
-    throw new PruneError(
-      'invalid-option',
-      'reconstruction needs calibration data; give data, or leave it out',
-    );
+  if (!data) throw new PruneError('internal', 'reconstruction was planned without data; report this');
   const { axes, shapes, runtime, canonical } = analysis;
   const { model, addedBiases, repair, layers, left } = await reconstruct({
     seed,
-    ...(typeof options.reconstruct === 'object' && options.reconstruct),
+    ...options.reconstruct,
     analysis: axes,
     masks: keptMasks(plan),
     model: analysis.model,

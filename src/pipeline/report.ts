@@ -31,7 +31,7 @@ export function resultOf(draft: Draft, timings: PruneReport['timings']): PruneRe
 
 /** The model whose channels were chosen: reconstruction may add biases, which no stage before knows. */
 function selected(draft: Draft): Draft {
-  return draft.done.find(({ phase }) => phase === 'select')?.after ?? draft;
+  return draft.done.findLast(({ phase }) => phase === 'select' || phase === 'sparsify')?.after ?? draft;
 }
 
 function reportOf(draft: Draft, timings: PruneReport['timings']): PruneReport {
@@ -66,6 +66,7 @@ function reportOf(draft: Draft, timings: PruneReport['timings']): PruneReport {
     blockers: blockedBy(grouping, cost).slice(0, 10),
     reconstruction: stated.reconstruction,
     verification: stated.verification,
+    sparsification: stated.sparsification,
     training: stated.training,
     warnings: [
       ...shapes.unknownOps.map(

@@ -1,6 +1,6 @@
 import type { Analysis } from '../analysis/analyze.js';
 import type { Coverage, BlockerCost } from '../cost/coverage.js';
-import type { DepthUnit } from '../depth/blocks.js';
+import type { DepthUnit } from '../depth/options.js';
 import type { BlockedBranch } from '../depth/branches.js';
 import type { Model } from '../onnx/model.js';
 import type { PlanFile } from '../plan/file.js';
@@ -131,6 +131,8 @@ export interface PruneReport {
   /** Undefined where weights were only sliced. */
   readonly reconstruction: ReconstructionReport | undefined;
   readonly verification: VerifyReport | undefined;
+  /** How training with a recipe went; undefined without one. */
+  readonly sparsification: TrainingReport | undefined;
   /** Undefined where weights were not trained. */
   readonly training: TrainingReport | undefined;
   readonly warnings: readonly string[];

@@ -1,5 +1,5 @@
 import type { Analysis } from '../analysis/analyze.js';
-import type { CommonOptions } from '../options.js';
+import type { CommonOptions } from '../options/common.js';
 import { keptMasks, type Plan } from '../plan/plan.js';
 import { rewriteModel, type RewriteResult } from '../rewrite/rewrite.js';
 import { variationOf } from '../shapes/variation.js';

@@ -2,7 +2,7 @@ import { analyze } from '../analysis/analyze.js';
 import { PruneError } from '../errors.js';
 import { plannedBases } from '../plan/file.js';
 import { rotate } from '../rotation/rotate.js';
-import { solvesForWeights, type PipelineOptions } from './options.js';
+import { rotates, type PipelineOptions } from '../options/resolve.js';
 import type { Draft, StageOutcome } from './stage.js';
 
 /**
@@ -16,9 +16,9 @@ export async function rotateChannels(
 ): Promise<StageOutcome | undefined> {
   const { data, plan, seed, signal, onProgress } = options;
   const planned = plannedBases(plan);
-  const isAsked = plan === undefined ? solvesForWeights(options) : planned.length > 0;
+  const isAsked = plan === undefined ? rotates(options) : planned.length > 0;
   if (!isAsked) return undefined;
-  if (!data || !solvesForWeights({ ...options, rotation: true }))
+  if (!data || !rotates({ ...options, rotation: true }))
     throw new PruneError(
       'invalid-option',
       'the plan was made in another basis of some channels; give the data and the options that it was made with',

@@ -4,7 +4,7 @@ import { planFromFile } from '../plan/file.js';
 import { costOf, limitsOf, meets, type BudgetOption } from '../select/budget.js';
 import { ChannelChooser, choiceOf, type Choice } from './choose.js';
 import { searchByLatency } from './latency-search.js';
-import { needsMeasurement, type PipelineOptions } from './options.js';
+import { needsMeasurement, type PipelineOptions } from '../options/resolve.js';
 import type { GroupOutcome, LatencyOutcome } from './result.js';
 import type { Draft, StageOutcome } from './stage.js';
 
@@ -15,7 +15,7 @@ import type { Draft, StageOutcome } from './stage.js';
 export async function selectChannels(draft: Draft, options: PipelineOptions): Promise<StageOutcome> {
   const { choice, latency } = await choose(draft, options);
   const { plan, budgets, knapsack, trials, warnings } = choice;
-  const groups = outcomes(draft.analysis.grouping, choice);
+  const groups = groupOutcomes(draft.analysis.grouping, choice);
   return { draft: { plan }, report: { groups, budgets, knapsack, trials, latency, warnings } };
 }
 
@@ -53,7 +53,8 @@ function withinBudget({ plan }: Draft, cost: CostModel, budget: BudgetOption): C
   );
 }
 
-function outcomes({ groups }: Grouping, { plan, notes }: Choice): GroupOutcome[] {
+/** What became of each group. */
+export function groupOutcomes({ groups }: Grouping, { plan, notes }: Choice): GroupOutcome[] {
   return groups.map((group) => {
     const { id, name, size } = group;
     return { id, name, size, kept: plan.kept.get(group)?.length ?? size, note: notes.get(group) };

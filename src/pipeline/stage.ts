@@ -2,12 +2,12 @@ import type { Analysis } from '../analysis/analyze.js';
 import type { KeptMasks } from '../axes/project.js';
 import { throwIfAborted } from '../errors.js';
 import type { Model } from '../onnx/model.js';
-import type { Phase } from '../options.js';
+import type { Phase } from '../options/common.js';
 import type { PlanFileDetails } from '../plan/file.js';
 import type { Plan } from '../plan/plan.js';
 import type { ProofLevel } from '../verify/report.js';
 import type { VerifyInput } from '../verify/verify.js';
-import type { PipelineOptions } from './options.js';
+import type { PipelineOptions } from '../options/resolve.js';
 import type { PruneReport } from './result.js';
 
 /** A model on its way through the pipeline. */

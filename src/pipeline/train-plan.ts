@@ -1,5 +1,5 @@
 import type { Analysis } from '../analysis/analyze.js';
-import type { AnalyzeOptions } from '../options.js';
+import type { AnalyzeOptions } from '../options/analyze.js';
 import { plannedBases, planFromFile } from '../plan/file.js';
 import { keptMasks } from '../plan/plan.js';
 import { pruneDepth } from './depth.js';

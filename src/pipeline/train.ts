@@ -3,10 +3,12 @@ import type { KeptMasks } from '../axes/project.js';
 import type { DataSource } from '../data/batch.js';
 import { findBranches } from '../depth/branches.js';
 import type { Model } from '../onnx/model.js';
-import type { AnalyzeOptions } from '../options.js';
+import type { AnalyzeOptions } from '../options/analyze.js';
+import type { CommonOptions, Phase } from '../options/common.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { innerValues, type InnerValue } from '../training/inner.js';
 import type { TrainOptions } from '../training/options.js';
+import type { TrainingProgress } from '../training/report.js';
 import { TrainingDiverged, trainStudent, type Trained } from '../training/train.js';
 
 /** What the student is, in terms of the dense model. */
@@ -51,16 +53,7 @@ export async function trainModel(
         teacher: dense.model,
         student: student.axes,
         inner: slicing && comparable(dense, slicing, student.model),
-        onProgress: ({ share, pass, step, loss, learningRate, secondsLeft }) =>
-          onProgress?.({
-            phase: 'train',
-            done: Math.round(1000 * share),
-            total: 1000,
-            detail: [
-              `pass ${pass}, step ${step}, loss ${loss.toPrecision(3)}, rate ${learningRate.toPrecision(2)}`,
-              ...(secondsLeft === undefined ? [] : [`${shown(secondsLeft)} left`]),
-            ].join(', '),
-          }),
+        onProgress: progressOf(onProgress, 'train'),
       }),
     );
   } catch (error) {
@@ -68,6 +61,20 @@ export async function trainModel(
       throw new TrainingDiverged(error.message, finish(error.trained), error);
     throw error;
   }
+}
+
+/** Progress of training as that of a phase, in thousandths. */
+export function progressOf(
+  onProgress: CommonOptions['onProgress'],
+  phase: Phase,
+): (progress: TrainingProgress) => void {
+  return ({ share, pass, step, loss, learningRate, secondsLeft }) => {
+    const parts = [
+      `pass ${pass}, step ${step}, loss ${loss.toPrecision(3)}, rate ${learningRate.toPrecision(2)}`,
+    ];
+    if (secondsLeft !== undefined) parts.push(`${shown(secondsLeft)} left`);
+    onProgress?.({ phase, done: Math.round(1000 * share), total: 1000, detail: parts.join(', ') });
+  };
 }
 
 /** Values at the ends of residual branches that both models have in one basis. */

@@ -11,7 +11,9 @@ import type { Solution } from './solve.js';
  * - `mean-to-bias`: every output keeps its mean; what removed channels added on average goes into the bias (An et al.,
  *   "Fluctuation-based Adaptive Structured Pruning for Large Language Models", 2024).
  */
-export type Repair = 'weights' | 'statistics' | 'mean-to-bias';
+export type Repair = (typeof repairs)[number];
+
+export const repairs = ['weights', 'statistics', 'mean-to-bias'] as const;
 
 export interface RepairOptions {
   readonly repair: Exclude<Repair, 'weights'>;

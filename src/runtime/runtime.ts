@@ -1,6 +1,9 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 
-export type Provider = 'cpu' | 'cuda' | 'webgpu';
+/** Where a session runs. */
+export type Provider = (typeof providers)[number];
+
+export const providers = ['cpu', 'cuda', 'webgpu'] as const;
 
 export interface SessionOptions {
   /** Default `cpu`. No silent fallback: a provider that isn't there throws `runtime`. */

@@ -1,28 +1,19 @@
 import type { CostModel } from '../cost/cost.js';
-import { PruneError } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';
 import type { Plan } from '../plan/plan.js';
 import { limitsOf } from '../select/budget.js';
-import type { SelectOptions } from '../select/options.js';
+import type { SelectSettings } from '../select/options.js';
 
 /** How the share that is removed grows over the steps. */
-export type Schedule = 'linear' | 'cubic';
+export type Schedule = (typeof schedules)[number];
 
-export const schedules: readonly Schedule[] = ['linear', 'cubic'];
+export const schedules = ['linear', 'cubic'] as const;
 
 /**
  * Share of the target at each of `steps` steps, ascending, the last one 1. `cubic` removes most at the start:
  * 1 − (1 − t/k)³, Zhu and Gupta, "To Prune, or Not to Prune", 2017.
- * @throws PruneError `invalid-option`
  */
-export function scheduleOf(steps: number, schedule: Schedule = 'linear'): number[] {
-  if (!Number.isSafeInteger(steps) || steps < 1)
-    throw new PruneError('invalid-option', `invalid steps: ${String(steps)}; use a positive integer`);
-  if (!schedules.includes(schedule))
-    throw new PruneError(
-      'invalid-option',
-      `invalid schedule: ${String(schedule)}; use one of ${schedules.join(', ')}`,
-    );
+export function scheduleOf(steps: number, schedule: Schedule): number[] {
   return Array.from({ length: steps }, (_, i) => {
     const share = (i + 1) / steps;
     return schedule === 'linear' ? share : 1 - (1 - share) ** 3;
@@ -40,8 +31,14 @@ export function intersect(plan: Plan, earlier: Plan): Plan {
   return { kept };
 }
 
+type Target = Partial<Pick<SelectSettings, 'ratio' | 'ratios' | 'budget'>>;
+
 /** The part of the selection's target that a step aims at. Absolute budgets shrink from the dense cost. */
-export function targetAt(options: SelectOptions, share: number, cost: CostModel): SelectOptions {
+export function targetAt<Settings extends Target>(
+  options: Settings,
+  share: number,
+  cost: CostModel,
+): Settings {
   if (share === 1) return options;
   const { ratio, ratios, budget } = options;
   return {

@@ -1,15 +1,24 @@
 import type { CostModel, SizeOf } from '../cost/cost.js';
 import { PruneError } from '../errors.js';
 
-export type BudgetMeasure = 'macs' | 'params' | 'bytes' | 'latency';
+export type BudgetMeasure = (typeof measures)[number];
+
+const measures = ['macs', 'parameters', 'bytes', 'latency'] as const;
+
+/** Another word for a measure. */
+const synonyms: Readonly<Record<string, BudgetMeasure>> = { params: 'parameters' };
 
 /** Costs of plans; `latency` (milliseconds) where it was measured. */
 export type Priced = CostModel & { readonly latency?: (count?: SizeOf) => number };
 
 /**
  * A share of the dense cost (`0.5`, `'50%'`: at most 1) or an absolute cost (`3e8`, `'300M'`; `'3ms'`), by measure.
+ * `params` is another word for `parameters`.
  */
-export type BudgetOption = Readonly<Partial<Record<BudgetMeasure, number | string>>>;
+export type BudgetOption = Readonly<Partial<Record<BudgetMeasure | 'params', number | string | undefined>>>;
+
+/** How a limit is written as text. */
+export const limitPattern = /^(\d+(\.\d*)?(e\d+)?|\.\d+)(%|[kKmMuU]?[sS]|[kKmMgGtT]?[bB]?)$/;
 
 /** One limit in absolute numbers. */
 export interface Limit {
@@ -20,35 +29,26 @@ export interface Limit {
   readonly dense: number;
 }
 
-const measures: readonly BudgetMeasure[] = ['macs', 'params', 'bytes', 'latency'];
 const milliseconds: Readonly<Record<string, number>> = { '': 1, us: 1e-3, ms: 1, s: 1000 };
 const units: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
-
-/** Reads `macs=50%`, `params=1.2M`, `bytes=20MB`. @throws PruneError `invalid-option` */
-export function parseBudget(text: string): BudgetOption {
-  const match = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(text);
-  if (!match || !measures.includes(match[1] as BudgetMeasure)) return invalid(text);
-  return { [match[1]!]: match[2]! };
-}
 
 /** @throws PruneError `invalid-option` for anything but positive shares and numbers. */
 export function limitsOf(budget: BudgetOption, cost: Priced): Limit[] {
   return Object.entries(budget).flatMap(([name, value]): Limit[] => {
-    const measure = name as BudgetMeasure;
-    // The object may come from a file.
-    if ((value as unknown) === undefined) return [];
-    if (!measures.includes(measure)) return invalid(`${name}=${value}`);
-    const dense = costOf(cost, measure);
+    if (value === undefined) return [];
     const text = `${name}=${value}`;
+    const measure = synonyms[name] ?? measures.find((known) => known === name);
+    if (measure === undefined) return invalid(text);
+    const dense = costOf(cost, measure);
     return [{ measure, text, limit: absolute(text, measure, value, dense), dense }];
   });
 }
 
 function absolute(text: string, measure: BudgetMeasure, value: number | string, dense: number): number {
-  const match = /^(\d+(?:\.\d*)?(?:e\d+)?|\.\d+)(%|[kmu]?s|[kmgt]?b?)$/i.exec(String(value));
+  const match = limitPattern.exec(String(value));
   if (!match) return invalid(text);
   const number = Number(match[1]);
-  const unit = match[2]!.toLowerCase();
+  const unit = match[4]!.toLowerCase();
   if (!(number > 0)) return invalid(text);
   if (unit === '%') return (number / 100) * dense;
   if (unit === '' && number <= 1) return number * dense;
@@ -59,7 +59,7 @@ function absolute(text: string, measure: BudgetMeasure, value: number | string, 
 function invalid(text: string): never {
   throw new PruneError(
     'invalid-option',
-    `invalid budget: ${text}; write macs, params, bytes or latency with a share or a number, e.g. macs=50%, params=1.2M or latency=3ms`,
+    `invalid budget: ${text}; write macs, parameters, bytes or latency with a share or a number, e.g. macs=50%, parameters=1.2M or latency=3ms`,
   );
 }
 
@@ -72,7 +72,7 @@ export function costOf(cost: Priced, measure: BudgetMeasure, count?: SizeOf): nu
       'latency budgets need measurements; use prune, which takes them, or give another budget',
     );
   }
-  return measure === 'params' ? cost.parameters(count) : cost[measure](count);
+  return cost[measure](count);
 }
 
 export function meets(cost: Priced, limits: readonly Limit[], count: SizeOf): boolean {

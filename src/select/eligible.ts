@@ -2,22 +2,18 @@ import type { CostModel } from '../cost/cost.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 import { findCarriers, type Carriers } from './carriers.js';
 import { checkGlobs, memberNames, nameFilter } from './names.js';
-import { resolveOptions, type ResolvedOptions, type SelectOptions } from './options.js';
+import type { SelectSettings } from './options.js';
 
 /**
  * The groups that may lose channels under the options, before anything is scored: score these and pass them on to
  * `select`. All others are listed with the reason.
  * @throws PruneError `invalid-option`
  */
-export function prunableGroups(grouping: Grouping, cost: CostModel, options: SelectOptions): Carriers {
-  return carriersFor(grouping, cost, resolveOptions(options));
-}
-
-export function carriersFor(grouping: Grouping, cost: CostModel, options: ResolvedOptions): Carriers {
+export function prunableGroups(grouping: Grouping, cost: CostModel, options: SelectSettings): Carriers {
   checkGlobs(grouping, 'ignore', options.ignore);
   checkGlobs(grouping, 'only', options.only ?? []);
   const ignored = nameFilter(options.ignore);
-  const included = options.only ? nameFilter(options.only) : undefined;
+  const included = options.only?.length ? nameFilter(options.only) : undefined;
   const reasons = new Map<PruningGroup, string>();
   const eligible = grouping.groups.filter((group) => {
     const names = [...memberNames(grouping, group)];

@@ -5,7 +5,7 @@ import { upperBound } from './knapsack/bound.js';
 import { solveGreedily } from './knapsack/greedy.js';
 import { solveWithHighs } from './knapsack/highs.js';
 import { fits, keptOf, valueOf, type Item, type Levels, type Problem } from './knapsack/problem.js';
-import { resolveOptions, type KnapsackSolver, type SelectOptions } from './options.js';
+import type { KnapsackSolver, SelectSettings } from './options.js';
 import { keepAxes } from './positions.js';
 import { keptChannels, type Candidate } from './ranking.js';
 import {
@@ -33,26 +33,25 @@ export async function selectKnapsack(
   grouping: Grouping,
   cost: Priced,
   scores: ReadonlyMap<PruningGroup, Float64Array>,
-  options: SelectOptions,
+  options: SelectSettings,
 ): Promise<Selection> {
   if (options.budget === undefined || options.ratio !== undefined)
     throw new PruneError('invalid-option', 'select knapsack works on budgets; give one, e.g. macs=50%');
-  const resolved = resolveOptions(options);
-  if (resolved.ratios.length > 0)
+  if (Object.keys(options.ratios).length > 0)
     throw new PruneError(
       'invalid-option',
       'select knapsack decides on the ratio of every group; leave out the ratios of single groups',
     );
   const limits = limitsOf(options.budget, cost);
-  const found = findCandidates(grouping, cost, scores, resolved);
+  const found = findCandidates(grouping, cost, scores, options);
   const { candidates } = found;
   const problem = problemOf(cost, limits, found);
 
   const floor = new Int32Array(candidates.length);
   if (!fits(problem, floor))
-    throw outOfReach(grouping, cost, limits, countOf(candidates)(keptOf(problem, floor)), resolved);
+    throw outOfReach(grouping, cost, limits, countOf(candidates)(keptOf(problem, floor)), options);
   const quick = solveGreedily(problem);
-  const at = resolved.solver === 'highs' ? await solveWithHighs(problem, quick) : quick;
+  const at = options.solver === 'highs' ? await solveWithHighs(problem, quick) : quick;
 
   const kept = keptOf(problem, at);
   const plan = new Map(
@@ -76,7 +75,7 @@ export async function selectKnapsack(
       stepsAbove(kept, candidates, found.alignment),
       countOf(candidates),
     ),
-    knapsack: outcomeOf(problem, limits, at, resolved.solver),
+    knapsack: outcomeOf(problem, limits, at, options.solver),
   };
 }
 

@@ -14,9 +14,9 @@ import {
   type Limit,
   type Priced,
 } from './budget.js';
-import { carriersFor } from './eligible.js';
+import { prunableGroups } from './eligible.js';
 import { checkGlobs, memberNames, nameFilter } from './names.js';
-import { resolveOptions, type KnapsackSolver, type ResolvedOptions, type SelectOptions } from './options.js';
+import { multipleOf, type KnapsackSolver, type SelectSettings } from './options.js';
 import { keepAxes, withoutPinned } from './positions.js';
 import { allocate, channelRanks, keptChannels, type Allocation, type Candidate } from './ranking.js';
 
@@ -64,18 +64,17 @@ export function select(
   grouping: Grouping,
   cost: Priced,
   scores: ReadonlyMap<PruningGroup, Float64Array>,
-  options: SelectOptions,
+  options: SelectSettings,
 ): Selection {
   if ((options.ratio === undefined) === (options.budget === undefined))
     throw new PruneError('invalid-option', 'invalid selection: give either a ratio or a budget');
-  const resolved = resolveOptions(options);
-  const { candidates, alignment, reasons } = findCandidates(grouping, cost, scores, resolved);
-  const allocation = allocate(grouping, candidates, resolved.scope);
+  const { candidates, alignment, reasons } = findCandidates(grouping, cost, scores, options);
+  const allocation = allocate(grouping, candidates, options.scope);
   const count = countOf(candidates);
 
   const limits = options.budget && limitsOf(options.budget, cost);
   const { kept, aligned, ratio } = limits
-    ? withinBudget(grouping, cost, limits, { allocation, alignment, count, options: resolved })
+    ? withinBudget(grouping, cost, limits, { allocation, alignment, count, options })
     : { ...alignment.align(allocation(options.ratio!)), ratio: options.ratio! };
 
   const plan = new Map<PruningGroup, Int32Array>();
@@ -84,10 +83,10 @@ export function select(
     const { group, least } = candidate;
     if (kept[i]! < group.size) plan.set(group, keptChannels(candidate.scores, kept[i]!));
     const wanted = asked[i]! < group.size;
-    if (!aligned[i]) reasons.set(group, `not every axis can be a multiple of ${resolved.roundTo}`);
+    if (!aligned[i]) reasons.set(group, `not every axis can be a multiple of ${options.roundTo}`);
     else if (kept[i] === least && kept[i] > 1) reasons.set(group, `at its minimum of ${least} channels`);
     else if (kept[i] === group.size && wanted)
-      reasons.set(group, `rounded up to a multiple of ${resolved.roundTo}`);
+      reasons.set(group, `rounded up to a multiple of ${options.roundTo}`);
     else if (kept[i] === group.size)
       reasons.set(group, `its share at ratio ${round(candidate.ratio ?? ratio)} is less than one channel`);
   });
@@ -116,7 +115,7 @@ export function stepsAbove(
 }
 
 function wantsRemoval(
-  { ratio }: SelectOptions,
+  { ratio }: SelectSettings,
   limits: readonly Limit[] | undefined,
   candidates: readonly Candidate[],
 ): boolean {
@@ -135,10 +134,11 @@ export function findCandidates(
   grouping: Grouping,
   cost: Priced,
   scores: ReadonlyMap<PruningGroup, Float64Array>,
-  options: ResolvedOptions,
+  options: SelectSettings,
 ): Candidates {
-  const { roundTo, minChannels, maxRatio, ratios } = options;
-  const found = carriersFor(grouping, cost, options);
+  const { minChannels, maxRatio } = options;
+  const ratios = Object.entries(options.ratios);
+  const found = prunableGroups(grouping, cost, options);
   const reasons = new Map(found.reasons);
   const carriers = found.carriers.filter((group) => {
     if (!scores.has(group)) reasons.set(group, 'the criterion has nothing to score it by');
@@ -146,7 +146,7 @@ export function findCandidates(
   });
   for (const [glob] of ratios) checkGlobs(grouping, 'ratio of', [glob]);
   const overrides = ratios.map(([glob, ratio]) => ({ matches: nameFilter([glob]), ratio }));
-  const alignment = new Alignment(cost, carriers, roundTo, minChannels, maxRatio);
+  const alignment = new Alignment(cost, carriers, multipleOf(options), minChannels, maxRatio);
   const candidates = carriers.map((group, i): Candidate => {
     const names = [...memberNames(grouping, group), group.id, group.name];
     return {
@@ -182,7 +182,7 @@ interface Search {
   readonly allocation: Allocation;
   readonly alignment: Alignment;
   readonly count: (kept: Int32Array) => SizeOf;
-  readonly options: ResolvedOptions;
+  readonly options: SelectSettings;
 }
 
 /** Halvings of the ratio: finer than one channel of any group. */
@@ -234,12 +234,12 @@ export function outOfReach(
   cost: Priced,
   limits: readonly Limit[],
   count: SizeOf,
-  options: ResolvedOptions,
+  options: SelectSettings,
 ): PruneError {
   const { limit, reached } = worstLimit(cost, limits, count);
   const percent = (value: number): string => `${((100 * value) / limit.dense).toFixed(1)} %`;
   const remedies = [`allow at least ${limit.measure}=${Math.ceil((1000 * reached) / limit.dense) / 10}%`];
-  const offer = (what: string, changed: Partial<ResolvedOptions>): void => {
+  const offer = (what: string, changed: Partial<SelectSettings>): void => {
     const least = leastCost(grouping, cost, limit, { ...options, ...changed });
     if (least < reached) remedies.push(`or ${what} (reaches ${percent(least)})`);
   };
@@ -252,9 +252,9 @@ export function outOfReach(
 }
 
 /** What is left to pay when every group is at its minimum. */
-function leastCost(grouping: Grouping, cost: Priced, { measure }: Limit, options: ResolvedOptions): number {
-  const { carriers } = carriersFor(grouping, cost, options);
-  const { least } = new Alignment(cost, carriers, options.roundTo, options.minChannels, options.maxRatio);
+function leastCost(grouping: Grouping, cost: Priced, { measure }: Limit, options: SelectSettings): number {
+  const { carriers } = prunableGroups(grouping, cost, options);
+  const { least } = new Alignment(cost, carriers, multipleOf(options), options.minChannels, options.maxRatio);
   const floors = new Map(carriers.map(({ factor }, i) => [factor, least[i]!]));
   return costOf(cost, measure, (factor) => floors.get(factor) ?? factor.size);
 }

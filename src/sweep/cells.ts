@@ -32,11 +32,11 @@ export interface SweepResult {
 }
 
 /** Every criterion at every target, with and without reconstruction as asked for. */
-export function cellsOf(
+export function cellsOf<Criterion extends string | undefined>(
   targets: readonly Cell['target'][],
-  criteria: readonly string[],
+  criteria: readonly Criterion[],
   reconstruct: readonly boolean[],
-): Cell[] {
+): (Omit<Cell, 'criterion'> & { readonly criterion: Criterion })[] {
   return criteria.flatMap((criterion) =>
     reconstruct.flatMap((own) => targets.map((target) => ({ target, criterion, reconstruct: own }))),
   );

@@ -7,12 +7,14 @@ import type { Optimizer } from './optimizers/optimizer.js';
 import type { LoopSettings } from './options.js';
 import type { Drawn, TrainingData } from './passes.js';
 import { rateAt } from './rates.js';
+import type { Moment, Recipe } from './recipes/recipe.js';
 import type { PassOutcome, TrainingProgress, TrainingReport } from './report.js';
 import type { TrainingState } from './state.js';
 import type { StepRunner } from './step.js';
 import type { Student } from './student.js';
 import type { Teacher } from './teacher.js';
-import { copyValues } from './values.js';
+import { randomGenerator } from '../random/random.js';
+import { copyValues, type Values } from './values.js';
 
 /** What a training is put together from. */
 export interface LoopParts {
@@ -23,6 +25,8 @@ export interface LoopParts {
   readonly heldOut: HeldOut;
   readonly optimizer: Optimizer;
   readonly augment: Augment | undefined;
+  /** Prunes while training; then the last state is what is handed out, not the best one. */
+  readonly recipe?: Recipe | undefined;
   readonly settings: LoopSettings;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: TrainingProgress) => void) | undefined;
@@ -41,6 +45,7 @@ export class TrainingLoop {
   private shown: number | undefined;
   private readonly average: MovingAverage | undefined;
   private begun = 0;
+  private gradientsAt: Moment['gradientsAt'] = () => Promise.resolve(new Map());
 
   constructor(
     private readonly parts: LoopParts,
@@ -67,15 +72,21 @@ export class TrainingLoop {
     return 'done';
   }
 
+  /** Steps of the whole training; not known where time is what limits it. */
+  private get steps(): number {
+    const { settings, data } = this.parts;
+    return settings.epochs * Math.ceil(data.batchesPerPass / settings.accumulate);
+  }
+
   private get elapsed(): number {
     return performance.now() - this.begun;
   }
 
   /** Part of training that is done. */
   private get share(): number {
-    const { epochs, timeLimit, accumulate } = this.parts.settings;
+    const { epochs, timeLimit } = this.parts.settings;
     if (epochs === Infinity) return Math.min(1, this.elapsed / timeLimit);
-    return this.state.step / (epochs * Math.ceil(this.parts.data.batchesPerPass / accumulate));
+    return this.state.step / this.steps;
   }
 
   private async judgeFirst(): Promise<number> {
@@ -98,25 +109,30 @@ export class TrainingLoop {
       sum += loss;
       batches++;
       this.shown = this.shown === undefined ? loss : this.shown + shownShare * (loss - this.shown);
-      if (gradients.add(found)) this.step(gradients.take());
+      if (gradients.add(found)) await this.step(gradients.take());
       this.tell(number);
       if (this.elapsed >= settings.timeLimit) break;
     }
     if (batches === 0) throw new PruneError('invalid-data', 'a pass over the data has no examples; give data that can be gone through again'); // prettier-ignore
-    if (gradients.count > 0) this.step(gradients.take());
+    if (gradients.count > 0) await this.step(gradients.take());
     return sum / batches;
   }
 
   private async batch(drawn: Drawn, pass: number, index: number) {
-    const { teacher, runner, augment } = this.parts;
+    const { teacher, runner, augment, recipe } = this.parts;
     const seen = augment ? { batch: augment(drawn.batch, pass, index), positions: undefined } : drawn;
     const extras = { ...seen.batch.extras, ...(await teacher.values(seen)) };
-    return runner.run({ ...seen.batch, extras }, this.state.values);
+    const { values } = this.state;
+    const batch = { ...seen.batch, extras };
+    this.gradientsAt = async (other) => (await runner.run(batch, copyValues(values), other)).gradients;
+    return runner.run(batch, values, recipe?.forward?.(this.moment(`${pass}:${index}`)));
   }
 
-  private step(gradients: ReadonlyMap<string, Float32Array>): void {
+  private async step(gradients: Values): Promise<void> {
     const { state } = this;
-    const { student, optimizer, settings } = this.parts;
+    const { student, optimizer, settings, recipe } = this.parts;
+    const moment = this.moment('step');
+    await recipe?.gradients?.(gradients, moment);
     const norm = clipGradients(gradients, settings.clipNorm);
     if (!Number.isFinite(norm)) this.diverged('a gradient is no finite number');
     const learningRate = this.learningRate();
@@ -128,7 +144,14 @@ export class TrainingLoop {
       const values = state.values.get(name)!;
       optimizer.step(values, gradient, state.slots.get(name)!, { learningRate, decay, step: state.step });
     }
+    recipe?.project?.(moment);
     this.average?.add(state.values, state.step);
+  }
+
+  private moment(key: string): Moment {
+    const { values, step } = this.state;
+    const random = randomGenerator(`${this.parts.settings.seed}:recipe:${step}:${key}`);
+    return { values, step, steps: this.steps, random, gradientsAt: this.gradientsAt };
   }
 
   private learningRate(): number {
@@ -142,7 +165,7 @@ export class TrainingLoop {
     const heldOut = await this.parts.heldOut.loss(candidate);
     const pass: PassOutcome = { pass: state.passes.length + 1, loss, heldOut };
     state.passes.push(pass);
-    if (!(heldOut < state.bestLoss)) return;
+    if (!this.parts.recipe && !(heldOut < state.bestLoss)) return;
     state.bestLoss = heldOut;
     state.bestPass = pass.pass;
     state.best = copyValues(candidate);

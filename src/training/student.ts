@@ -39,6 +39,8 @@ export interface Student {
   readonly training: Model;
   readonly trainable: readonly Trainable[];
   readonly statistics: readonly BatchStatistics[];
+  /** The trainable initializer that a use of a constant reads; undefined for those that don't train. */
+  readonly nameOf: (use: ParameterUse) => string | undefined;
   /** Weights that stay as they are, with the reason. */
   readonly frozen: readonly { readonly name: string; readonly why: string }[];
 }
@@ -79,6 +81,7 @@ class Preparation {
   private readonly added = new Map<string, Tensor>();
   private readonly trainable = new Map<string, Trainable>();
   private readonly frozen = new Map<string, string>();
+  private readonly owned = new Map<ParameterUse, string>();
 
   constructor(
     private readonly axes: AxisCoupling,
@@ -142,12 +145,18 @@ class Preparation {
     const wanted = [...this.trainable.values()].filter(({ kind }) => this.isWanted(kind));
     if (wanted.length === 0) throw new PruneError('unsupported', this.nothing());
     const model = this.rebuilt();
+    const names = new Set(wanted.map(({ name }) => name));
+    const nameOf = (use: ParameterUse): string | undefined => {
+      const name = this.owned.get(use);
+      return name !== undefined && names.has(name) ? name : undefined;
+    };
     const statistics = this.options.batchStatistics === false ? [] : this.statistics(model, running);
     return {
       model,
       training: withBatchStatistics(model, statistics),
       trainable: wanted,
       statistics,
+      nameOf,
       frozen: [...this.frozen].map(([name, why]) => ({ name, why })),
     };
   }
@@ -194,6 +203,7 @@ class Preparation {
     const name = isAlone ? source.name : this.names.take(`${source.name}/${node}`);
     if (!first) taken.set(source.name, use);
     this.inputs[node]![input] = name;
+    this.owned.set(use, name);
     this.added.set(name, { ...source.tensor, name });
     return name;
   }

@@ -3,6 +3,7 @@ import type { BatchTensor, DataSource } from '../data/batch.js';
 import { fixedBatch, modelInputs } from '../data/inputs.js';
 import { PruneError } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
+import type { Grouping } from '../groups/group.js';
 import type { Model } from '../onnx/model.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { Runtime } from '../runtime/runtime.js';
@@ -19,6 +20,8 @@ import { resolveOptimizer } from './optimizers/resolve.js';
 import { defaultTeacherMemory, loopSettings, type TrainOptions } from './options.js';
 import { partData, type TrainingData } from './passes.js';
 import type { TrainingProgress, TrainingReport } from './report.js';
+import { trainedGroups } from './recipes/channels.js';
+import type { Chooser, Keeps, RecipeMaker } from './recipes/recipe.js';
 import { firstState, type TrainingState } from './state.js';
 import { StepRunner } from './step.js';
 import { studentOf, valuesOf, withValues } from './student.js';
@@ -32,15 +35,28 @@ export interface TrainRequest extends TrainOptions {
   /** Values inside both models that can be compared, for the losses `inner` and `flow`. Default: none. */
   readonly inner?: readonly InnerValue[] | undefined;
   readonly data: DataSource;
+  /** Prunes the student while it trains. Default: none. */
+  readonly sparse?: SparseRequest | undefined;
   readonly runtime: Runtime;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TrainingProgress) => void) | undefined;
+}
+
+/** How a model is pruned while it trains. */
+export interface SparseRequest {
+  readonly recipe: RecipeMaker;
+  /** Of the student, whose axes are those of the request. */
+  readonly grouping: Grouping;
+  readonly chosen: Keeps;
+  readonly choose: Chooser;
 }
 
 export interface Trained {
   /** The student with the best weights that were met: on the held-out examples never worse than it was. */
   readonly model: Model;
   readonly report: TrainingReport;
+  /** Which channels stay, where a recipe says so. */
+  readonly keeps?: Keeps | undefined;
 }
 
 /** Training that ended with a loss that is no number, and what was best before. */
@@ -60,10 +76,12 @@ export class TrainingDiverged extends PruneError {
  *   without a gradient or models without weights to train, `aborted`
  */
 export async function trainStudent(request: TrainRequest): Promise<Trained> {
-  const { student: axes, teacher: dense, runtime, threads, provider, signal, seed = 0 } = request;
+  const { student: axes, teacher: dense, runtime, threads, provider, signal, seed = 0, sparse } = request;
   const optimizer = resolveOptimizer(request.optimizer);
   const settings = loopSettings(request, optimizer.name);
+  if (sparse) checkSparse(request);
   const student = studentOf(axes, request);
+  const recipe = sparse?.recipe({ ...sparse, groups: trainedGroups(sparse.grouping, student.nameOf) });
   const inputs = modelInputs(student.model);
   const augment = augmentBy(request.augment ?? [], inputs, seed);
   const data = await partData(request.data, {
@@ -98,16 +116,37 @@ export async function trainStudent(request: TrainRequest): Promise<Trained> {
     const onPass = await checkpointing(request, student.model, state);
     const { onProgress } = request;
     const loop = new TrainingLoop(
-      { student, data, teacher, runner, heldOut, optimizer, augment, settings, signal, onProgress, onPass },
+      {
+        student,
+        data,
+        teacher,
+        runner,
+        heldOut,
+        optimizer,
+        augment,
+        recipe,
+        settings,
+        signal,
+        onProgress,
+        onPass,
+      },
       state,
     );
-    return finish(await loop.run());
+    const trained = finish(await loop.run());
+    return recipe ? { ...trained, keeps: await recipe.finish(state.best) } : trained;
   } catch (error) {
     if (error instanceof DivergedError) throw new TrainingDiverged(error.message, finish('diverged'), error);
     throw error;
   } finally {
     await Promise.all([teacher.release(), runner.release(), heldOut.release()]);
   }
+}
+
+/** Recipes plan by steps, and what they have decided is in no checkpoint. */
+function checkSparse({ minutes, checkpoint, average, patience }: TrainRequest): void {
+  const given = Object.entries({ minutes, checkpoint, average, patience }).find(([, value]) => value !== undefined); // prettier-ignore
+  if (given)
+    throw new PruneError('invalid-option', `${given[0]} can't be had together with pruning while training; leave it out`); // prettier-ignore
 }
 
 /** Takes over the last checkpoint if that is asked for; returns what writes one after each pass. */

@@ -6,7 +6,7 @@ import type { Model, Node } from '../onnx/model.js';
 import type { FreshNames } from '../onnx/names.js';
 import type { FloatType } from '../onnx/values.js';
 import { GraphBuilder } from '../ops/build.js';
-import type { AxisChange, ShapeOf } from '../rewrite/projection.js';
+import type { AxisChange, ShapeOf } from '../plan/projection.js';
 
 /** A node that takes statistics over axes of its first input, some of which lose channels. */
 export interface StatisticsNode {
@@ -116,6 +116,15 @@ export class StatisticsBuilder extends GraphBuilder {
     });
     return this.floats(values ?? [entry({ before: 1, after: 1, mask: undefined }, 0)], dims, dtype);
   }
+}
+
+/** Of an axis of blocks of `inner` positions, which of them stay: they are kept alike in all blocks that stay. */
+export function keptInner({ mask, before }: AxisChange, inner: number): { kept: number[]; count: number } {
+  const kept = Array.from({ length: inner }, (_, c) => {
+    for (let at = c; at < before; at += inner) if (!mask || mask[at]) return 1;
+    return 0;
+  });
+  return { kept, count: kept.reduce<number>((sum, bit) => sum + bit, 0) };
 }
 
 const product = (a: number, b: number): number => a * b;

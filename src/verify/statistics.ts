@@ -1,6 +1,6 @@
 import { PruneError } from '../errors.js';
 import { qualifiedName } from '../ops/index.js';
-import type { ModelEdit } from '../rewrite/edit.js';
+import type { ModelEdit } from '../edit/model-edit.js';
 import { maskedForms } from './rules/index.js';
 import { StatisticsBuilder, type StatisticsNode } from './statistics-builder.js';
 

@@ -50,6 +50,11 @@ const pair = [image, [], [], image, [], [], [], []];
 
 const table: readonly (readonly [string, Case, string])[] = [
   [
+    ms('GatedRMSNorm'),
+    { inputs: [tokens, [8], tokens], outputs: [tokens] },
+    '… (h c), c, … (h c) -> … (h c)',
+  ],
+  [
     ms('NhwcConv'),
     {
       inputs: [

@@ -169,7 +169,7 @@ describe('an option that', () => {
     expectRefusal(
       await run([model, '-o', output, '--config', config]),
       2,
-      /invalid 'ratio' in .*: 0\.5; use a number/,
+      /invalid 'ratio' in .*: '0\.5'; use a number/,
     );
   });
 

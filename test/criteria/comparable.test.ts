@@ -4,7 +4,7 @@ import { modelInputs } from '../../src/data/inputs.js';
 import { evaluate } from '../../src/evaluate/evaluate.js';
 import type { Model } from '../../src/onnx/model.js';
 import { floatsOf, floatTensor } from '../../src/onnx/values.js';
-import type { PruneOptions } from '../../src/options.js';
+import type { EngineOptions } from '../../src/options/resolve.js';
 import { prunePipeline } from '../../src/pipeline/prune.js';
 import { randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
@@ -44,7 +44,7 @@ function data(of: Model, seed: string) {
   return dataFromArrays({ x: { data: values, dims: [64, ...image] } }, modelInputs(of), { batch: 16 });
 }
 
-async function pruned(given: Partial<PruneOptions>) {
+async function pruned(given: Partial<EngineOptions>) {
   const whole = dense();
   const options = { budget: { macs: 0.5 }, data: data(whole, 'calibration'), reconstruct: true, runtime, ...given }; // prettier-ignore
   const result = await prunePipeline(whole, options);
@@ -63,7 +63,7 @@ it('shares a budget out by what each group can do without, where scores can be c
   expect(own.errors[1]).toBeLessThan(0.7 * same.errors[1]!);
 });
 
-it.each<Partial<PruneOptions>>([
+it.each<Partial<EngineOptions>>([
   { criterion: 'obspa', scope: 'local' },
   { criterion: 'obspa', ratios: { a: 0.3 } },
   { criterion: 'obspa', ratio: 0.3, budget: undefined },

@@ -72,7 +72,9 @@ describe('depth pruning', () => {
     'goes before a %s of channels, and both are proved',
     async (target) => {
       const width = target === 'ratio' ? { ratio: 0.5 } : { budget: { macs: '50%' } };
-      const result = await prune(dense, { depth: 0.25, data: data(), verify: 'full', ...width });
+      const result = await prune(dense, {
+        ...{ depth: 0.25, data: data(), reconstruct: false, verify: 'full', ...width },
+      });
       const gone = removedOf(result.report);
       const { macs, budgets, verification } = result.report;
       expect(gone).toHaveLength(1);
@@ -145,9 +147,9 @@ describe('depth pruning', () => {
     [{ depth: 1.5, data: data() }, 'invalid depth: 1.5; use a number between 0 and 1'],
     [
       { depth: 0.5, depthScore: 'size', data: data() },
-      'invalid depth score: size; use one of similarity, loss',
+      "invalid depthScore: 'size'; use one of loss, similarity",
     ],
-    [{ depth: 0.5, depthUnit: 'layer', data: data() }, 'invalid depth unit: layer; use one of branch, block'],
+    [{ depth: 0.5, depthUnit: 'layer', data: data() }, "invalid depthUnit: 'layer'; use one of branch, block"],
     [{ depth: 0.5, plan: { version: 1, factors: [] }, data: data() }, 'depth and a plan exclude each other'],
     [
       { depth: 0.5, budget: { latency: '50%' }, data: data() },

@@ -6,6 +6,7 @@ import { showAxis } from '../../src/axes/show.js';
 import type { Grouping } from '../../src/groups/group.js';
 import { resolveCriterion } from '../../src/criteria/resolve.js';
 import { scoreGroups } from '../../src/criteria/score.js';
+import { resolveSelection } from '../../src/options/resolve.js';
 import { keptCount } from '../../src/plan/plan.js';
 import { prunePipeline } from '../../src/pipeline/prune.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
@@ -47,7 +48,7 @@ describe('parity with Torch-Pruning at half the channels', () => {
     // Counts don't depend on which channels go, and the topologies have no weights.
     const scores = scoreGroups(grouping, resolveCriterion('random'));
     const residualStream = transformers.includes(name);
-    const { plan } = select(grouping, cost, scores, { ratio: 0.5, residualStream });
+    const { plan } = select(grouping, cost, scores, resolveSelection({ ratio: 0.5, residualStream }));
     const count = keptCount(plan);
     expect(cost.macs()).toBe(dense.macs);
     expect(cost.weights()).toBe(dense.weights);

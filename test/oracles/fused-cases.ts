@@ -123,6 +123,17 @@ export const fused: Readonly<Record<string, Cases>> = {
     ),
   'com.microsoft::SkipLayerNormalization': skipNorm('SkipLayerNormalization', true),
   'com.microsoft::SkipSimplifiedLayerNormalization': skipNorm('SkipSimplifiedLayerNormalization', false),
+  'com.microsoft::GatedRMSNorm': fc.tuple(size, heads, fc.integer({ min: 2, max: 5 })).map(([n, h, c]) =>
+    ms('GatedRMSNorm', {
+      operands: [x([n, h * c]), w([c]), x([n, h * c])],
+      attributes: { epsilon: { float: 1e-5 } },
+      reference: ([value, scale, gate], masks) =>
+        standardized([value, scale], masks, { axes: [], centred: false, blocks: c }).map((y, i) => {
+          const g = gate!.values[i]!;
+          return (y * g) / (1 + Math.exp(-g));
+        }),
+    }),
+  ),
   'com.microsoft::EmbedLayerNormalization': fc
     .tuple(size, size, fc.integer({ min: 2, max: 6 }))
     .map(([n, s, h]) =>

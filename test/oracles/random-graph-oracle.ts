@@ -27,7 +27,7 @@ import { keptElements } from './single-op.js';
 const statistics = new Set(
   `ReduceMean ReduceMax ReduceMin LayerNormalization RMSNormalization SimplifiedLayerNormalization
    InstanceNormalization GroupNormalization MeanVarianceNormalization SkipLayerNormalization
-   SkipSimplifiedLayerNormalization EmbedLayerNormalization`.split(/\s+/),
+   SkipSimplifiedLayerNormalization EmbedLayerNormalization GatedRMSNorm`.split(/\s+/),
 );
 
 export interface OracleInput {

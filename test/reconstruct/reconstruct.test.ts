@@ -165,7 +165,9 @@ it('makes up in a later layer for what an earlier one lost, also through a resid
   const errors: number[] = [];
   for (const reconstruct of [false, { shortcuts: false }, { shortcuts: true }]) {
     const data = images(dense, 64, 'calibration');
-    const result = await prunePipeline(dense, { ratio: 0.25, runtime, verify: 'full', data, reconstruct });
+    const result = await prunePipeline(dense, {
+      ...{ ratio: 0.25, criterion: 'magnitude', runtime, verify: 'full', data, reconstruct },
+    });
     errors.push(await gap(result.model, dense));
   }
   expect(errors[1]).toBeLessThan(0.5 * errors[0]!);

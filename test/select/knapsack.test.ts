@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { removedScore, type PruningGroup } from '../../src/groups/group.js';
+import { resolveSelection } from '../../src/options/resolve.js';
+import type { SelectionOptions } from '../../src/options/selection.js';
 import { keptCount } from '../../src/plan/plan.js';
 import { integerBelow, randomGenerator } from '../../src/random/random.js';
 import { upperBound } from '../../src/select/knapsack/bound.js';
@@ -15,7 +17,7 @@ import {
   type Problem,
 } from '../../src/select/knapsack/problem.js';
 import { selectKnapsack } from '../../src/select/knapsack.js';
-import { select } from '../../src/select/select.js';
+import { select, type Selection } from '../../src/select/select.js';
 import { branches, chain, transformer, type BuiltNetwork } from '../cost/network.js';
 
 type Random = () => number;
@@ -159,13 +161,21 @@ function scoresOf({ grouping }: BuiltNetwork, seed = 1): Map<PruningGroup, Float
   );
 }
 
+function run(
+  network: BuiltNetwork,
+  scores: ReadonlyMap<PruningGroup, Float64Array>,
+  options: SelectionOptions,
+): Promise<Selection> {
+  return selectKnapsack(network.grouping, network.cost, scores, resolveSelection(options));
+}
+
 describe('the selection', () => {
   it.each(['greedy', 'highs'] as const)(
     'keeps budgets and the channels with the highest scores (%s)',
     async (solver) => {
       const network = chain(40, 30);
       const scores = scoresOf(network);
-      const selection = await selectKnapsack(network.grouping, network.cost, scores, {
+      const selection = await run(network, scores, {
         budget: { macs: '50%', params: '60%' },
         select: 'knapsack',
         solver,
@@ -192,15 +202,15 @@ describe('the selection', () => {
           const indices = kept.get(group) ?? Int32Array.from({ length: group.size }, (_, i) => i);
           return indices.reduce((own, index) => own + scores.get(group)![index]!, sum);
         }, 0);
-      const ours = await selectKnapsack(network.grouping, network.cost, scores, options);
-      const uniform = select(network.grouping, network.cost, scores, options);
+      const ours = await run(network, scores, options);
+      const uniform = select(network.grouping, network.cost, scores, resolveSelection(options));
       expect(retained(ours.plan.kept)).toBeGreaterThan(1.02 * retained(uniform.plan.kept));
     }
   });
 
   it('keeps to multiples and minima', async () => {
     const network = chain(40, 48);
-    const { groups } = await selectKnapsack(network.grouping, network.cost, scoresOf(network), {
+    const { groups } = await run(network, scoresOf(network), {
       budget: { macs: '30%' },
       roundTo: 8,
       minChannels: 16,
@@ -219,9 +229,7 @@ describe('the selection', () => {
     const moved = (by: number) =>
       new Map([...scores].map(([group, own]) => [group, own.map((score) => score - by)]));
     const [a, b] = await Promise.all(
-      [moved(lowest), moved(lowest + 5)].map((own) =>
-        selectKnapsack(network.grouping, network.cost, own, options),
-      ),
+      [moved(lowest), moved(lowest + 5)].map((own) => run(network, own, options)),
     );
     expect(b!.groups.map(({ kept }) => kept)).toEqual(a!.groups.map(({ kept }) => kept));
   });
@@ -234,9 +242,7 @@ describe('the selection', () => {
     const without = (value: number) =>
       new Map([...scores].map(([own, list]) => [own, own === group ? list.slice().fill(value, 0, 8) : list]));
     const [a, b] = await Promise.all(
-      [without(0), without(removedScore)].map((own) =>
-        selectKnapsack(network.grouping, network.cost, own, { budget: { macs: '50%' } }),
-      ),
+      [without(0), without(removedScore)].map((own) => run(network, own, { budget: { macs: '50%' } })),
     );
     expect(Math.min(...[...scores.values()].flatMap((own) => [...own]))).toBeGreaterThan(0);
     expect(b!.groups.map(({ kept }) => kept)).toEqual(a!.groups.map(({ kept }) => kept));
@@ -248,7 +254,7 @@ describe('the selection', () => {
     const scores = scoresOf(network);
     const [group] = network.grouping.groups;
     scores.get(group!)!.fill(Infinity, 0, 15);
-    const { plan, knapsack } = await selectKnapsack(network.grouping, network.cost, scores, {
+    const { plan, knapsack } = await run(network, scores, {
       budget: { macs: '70%' },
     });
     const kept = plan.kept.get(group!) ?? Int32Array.from({ length: 20 }, (_, i) => i);
@@ -259,7 +265,7 @@ describe('the selection', () => {
 
   it('tells how near it came, and what the next step up would be', async () => {
     const network = transformer(4, 8, 32, 64);
-    const { budgets, plan } = await selectKnapsack(network.grouping, network.cost, scoresOf(network), {
+    const { budgets, plan } = await run(network, scoresOf(network), {
       budget: { params: '75%' },
       roundTo: 16,
     });
@@ -271,26 +277,25 @@ describe('the selection', () => {
 
   it('tells of a budget that is within reach if groups may lose more', async () => {
     const network = chain(40, 30);
-    const run = (maxRatio?: number) =>
-      selectKnapsack(network.grouping, network.cost, scoresOf(network), {
+    const least = (maxRatio?: number) =>
+      run(network, scoresOf(network), {
         budget: { macs: '3%' },
         maxRatio,
         select: 'knapsack',
       });
-    await expect(run()).rejects.toThrow(/or let groups lose more than 90 % \(reaches \d\.\d %\)/);
-    await expect(run(1)).resolves.toBeDefined();
+    await expect(least()).rejects.toThrow(/or let groups lose more than 90 % \(reaches \d\.\d %\)/);
+    await expect(least(1)).resolves.toBeDefined();
   });
 
   it('refuses what it cannot do', async () => {
     const network = chain();
-    const run = (options: Parameters<typeof selectKnapsack>[3]) =>
-      selectKnapsack(network.grouping, network.cost, scoresOf(network), options);
-    await expect(run({ ratio: 0.5 })).rejects.toMatchObject({ code: 'invalid-option' });
-    await expect(run({ budget: { macs: '50%' }, ratios: { conv1: 0.5 } })).rejects.toMatchObject({
+    const ask = (options: SelectionOptions) => run(network, scoresOf(network), options);
+    await expect(ask({ ratio: 0.5 })).rejects.toMatchObject({ code: 'invalid-option' });
+    await expect(ask({ budget: { macs: '50%' }, ratios: { conv1: 0.5 } })).rejects.toMatchObject({
       code: 'invalid-option',
     });
-    await expect(run({ budget: { macs: '0.1%' } })).rejects.toMatchObject({ code: 'budget' });
-    await expect(run({ budget: { macs: '50%' }, only: ['fc.bias'] })).rejects.toMatchObject({
+    await expect(ask({ budget: { macs: '0.1%' } })).rejects.toMatchObject({ code: 'budget' });
+    await expect(ask({ budget: { macs: '50%' }, only: ['fc.bias'] })).rejects.toMatchObject({
       code: 'budget',
     });
   });

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { PruningGroup } from '../../src/groups/group.js';
 import { integerTensor } from '../../src/onnx/values.js';
 import { keptCount } from '../../src/plan/plan.js';
-import { parseBudget } from '../../src/select/budget.js';
 import { prunableGroups } from '../../src/select/eligible.js';
-import type { Scope, SelectOptions } from '../../src/select/options.js';
+import { resolveSelection } from '../../src/options/resolve.js';
+import type { SelectionOptions } from '../../src/options/selection.js';
+import type { Scope } from '../../src/select/options.js';
 import { memberPattern } from '../../src/select/ranking.js';
 import { select, type Selection } from '../../src/select/select.js';
 import {
@@ -31,8 +32,8 @@ function ascending(
   );
 }
 
-function run(network: BuiltNetwork, options: SelectOptions, scores = ascending(network)): Selection {
-  return select(network.grouping, network.cost, scores, options);
+function run(network: BuiltNetwork, options: SelectionOptions, scores = ascending(network)): Selection {
+  return select(network.grouping, network.cost, scores, resolveSelection(options));
 }
 
 function keptOf(selection: Selection, group: PruningGroup): number {
@@ -151,12 +152,11 @@ describe('budgets', () => {
     const network = chain(16, 16);
     const half = run(network, { budget: { macs: 0.5 } }).groups;
     expect(run(network, { budget: { macs: '50%' } }).groups).toEqual(half);
-    expect(run(network, { budget: parseBudget('macs=50%') }).groups).toEqual(half);
     expect(run(network, { budget: { macs: network.cost.macs() / 2 } }).groups).toEqual(half);
-    const absolute = run(network, { budget: parseBudget('params=1.5k') });
+    const absolute = run(network, { budget: { params: '1.5k' } });
     expect(network.cost.parameters(keptCount(absolute.plan))).toBeLessThanOrEqual(1500);
     expect(network.cost.parameters(keptCount(absolute.plan))).toBeGreaterThan(1300);
-    expect(run(network, { budget: parseBudget('bytes=6KB') }).groups).toEqual(absolute.groups);
+    expect(run(network, { budget: { bytes: '6KB' } }).groups).toEqual(absolute.groups);
   });
 
   it('can hold for several measures', () => {
@@ -178,8 +178,24 @@ describe('budgets', () => {
     expect(() => run(chain(), { budget: { macs: '1%' } })).not.toThrow(/residual/);
   });
 
-  it.each(['macs', 'macs=', 'watts=3', 'macs=0', 'macs=-3', 'macs=x%', 'macs=3Q'])('refuse %s', (text) => {
-    expect(() => run(chain(), { budget: parseBudget(text) })).toThrow(`invalid budget: ${text}`);
+  it('call parameters params too', () => {
+    const network = chain(16, 16);
+    const selection = run(network, { budget: { params: 0.5 } });
+    expect(selection.groups).toEqual(run(network, { budget: { parameters: 0.5 } }).groups);
+    expect(selection.budgets[0]).toMatchObject({ measure: 'parameters', text: 'params=0.5' });
+  });
+
+  it.each([
+    [{}, /invalid budget: \{\}; use an object such as/],
+    [{ macs: '' }, /invalid budget\.macs: ''; use a share/],
+    [{ watts: 3 }, /unknown option 'watts' of budget; use macs, parameters, bytes, latency$/],
+    [{ macs: 0 }, /invalid budget\.macs: 0; use a share/],
+    [{ macs: '0' }, /invalid budget: macs=0; write macs/],
+    [{ macs: -3 }, /invalid budget\.macs: -3/],
+    [{ macs: 'x%' }, /invalid budget\.macs: 'x%'/],
+    [{ macs: '3Q' }, /invalid budget\.macs: '3Q'/],
+  ])('refuse %j', (budget, message) => {
+    expect(() => run(chain(), { budget: budget })).toThrow(message);
   });
 });
 
@@ -244,7 +260,7 @@ describe('which factor carries the ratio', () => {
 describe('constraints', () => {
   it('ignore and only take globs over node and tensor names', () => {
     const network = branches();
-    const touched = (options: SelectOptions): string[] =>
+    const touched = (options: SelectionOptions): string[] =>
       [...run(network, { ratio: 0.5, ...options }).plan.kept.keys()].map(({ name }) => name);
     expect(touched({})).toEqual(['left.weight', 'right.weight', 'mix.weight']);
     expect(touched({ ignore: ['left*'] })).toEqual(['right.weight', 'mix.weight']);
@@ -274,7 +290,7 @@ describe('constraints', () => {
 
   it('minChannels and maxRatio bound every group', () => {
     const network = branches(4, 6, 8);
-    const kept = (options: SelectOptions): number[] =>
+    const kept = (options: SelectionOptions): number[] =>
       run(network, options).groups.map((group) => group.kept);
     expect(kept({ ratio: 0.9, minChannels: 3 })).toEqual([3, 3, 3]);
     expect(kept({ ratio: 0.9, maxRatio: 0.5 })).toEqual([2, 3, 4]);
@@ -291,14 +307,14 @@ describe('constraints', () => {
   it.each([
     [{ ratio: 1 }, 'invalid ratio: 1'],
     [{ ratio: NaN }, 'invalid ratio: NaN'],
-    [{ ratio: 0.5, maxRatio: 2 }, 'invalid max ratio: 2'],
-    [{ ratio: 0.5, roundTo: 0 }, 'invalid round to: 0'],
-    [{ ratio: 0.5, minChannels: 1.5 }, 'invalid min channels: 1.5'],
-    [{ ratio: 0.5, scope: 'some' as 'local' }, 'invalid scope: some; use one of local, global'],
-    [{ ratio: 0.5, ratios: { 'left*': -1 } }, "invalid ratio of 'left*': -1"],
+    [{ ratio: 0.5, maxRatio: 2 }, 'invalid maxRatio: 2; use a number in [0, 1]'],
+    [{ ratio: 0.5, roundTo: 0 }, 'invalid roundTo: 0; use a whole number from 1'],
+    [{ ratio: 0.5, minChannels: 1.5 }, 'invalid minChannels: 1.5; use a whole number from 1'],
+    [{ ratio: 0.5, scope: 'some' as 'local' }, "invalid scope: 'some'; use one of local, global, isomorphic"],
+    [{ ratio: 0.5, ratios: { 'left*': -1 } }, 'invalid ratios.left*: -1; use a number in [0, 1)'],
     [{}, 'give either a ratio or a budget'],
     [{ ratio: 0.5, budget: { macs: 0.5 } }, 'give either a ratio or a budget'],
-  ])('refuses %o', (options: SelectOptions, message) => {
+  ])('refuses %o', (options: SelectionOptions, message) => {
     expect(() => run(branches(), options)).toThrow(message);
   });
 
@@ -311,7 +327,7 @@ describe('constraints', () => {
 
   it('names the groups that are worth scoring', () => {
     const { grouping, cost } = transformer();
-    const { carriers, reasons } = prunableGroups(grouping, cost, {});
+    const { carriers, reasons } = prunableGroups(grouping, cost, resolveSelection({}));
     expect([...carriers, ...reasons.keys()]).toHaveLength(grouping.groups.length);
     expect(carriers.every(({ attention }) => attention !== 'heads')).toBe(true);
   });

@@ -12,6 +12,12 @@ export const fused: AxisRules = {
   })),
   ...microsoft('SkipLayerNormalization', (op) => skipNorm(op, 5)),
   ...microsoft('SkipSimplifiedLayerNormalization', (op) => skipNorm(op, 4)),
+  // Runs as long as the scale are normalised one by one, as those of heads are.
+  ...microsoft('GatedRMSNorm', {
+    notation: '… (h c), c, … (h c) -> … (h c)',
+    normalize: ['c'],
+    roles: [undefined, 'scale'],
+  }),
   ...microsoft('EmbedLayerNormalization', embedNorm),
   ...microsoft('QLinearAdd QLinearMul', (op) => {
     const b = quantized(op, [1, ''], [2, '']);

@@ -1,49 +1,42 @@
 import type { Command } from 'commander';
 import { basename } from 'node:path';
-import type { BenchSettings } from '../../api.js';
 import type { BenchResult } from '../../bench/result.js';
 import { PruneError } from '../../errors.js';
 import { benchText } from '../../report/bench.js';
-import { addFlags, type Flags } from '../flags.js';
-import { benchFlags } from '../option-flags.js';
+import { benchOptions } from '../../options/bench.js';
+import type { Options } from '../../options/option.js';
+import { numberFromZero, oneOrMore, wholeNumber } from '../../options/values.js';
+import { json, quiet } from '../command-options.js';
+import { addFlags, without } from '../flags.js';
 import { checkTargets, stdout, writeJson } from '../outputs.js';
 import { inSession } from '../session.js';
-import { commaSeparated, integer, number, text, toggle } from '../values.js';
 
-interface CommandOptions {
-  batch: readonly number[];
-  threads: readonly number[];
-  minSpeedup: number;
-  json: string | true;
-  quiet: boolean;
-}
+const group = 'Measurement:';
 
-const commandFlags = {
+const commandOptions = {
   batch: {
-    flags: '--batch <sizes>',
-    group: 'Measurement:',
-    help: 'sizes of symbolic leading axes, one or several: 1,8 (default: 1)',
-    value: commaSeparated(integer(1)),
+    schema: oneOrMore(wholeNumber(1)),
+    otherwise: '1',
+    flag: '--batch <sizes>',
+    group,
+    help: 'sizes of symbolic leading axes, one or several: 1,8',
   },
   threads: {
-    flags: '--threads <counts>',
-    group: 'Measurement:',
-    help: 'threads inside an op, one or several: 1,2 (default: one a core)',
-    value: commaSeparated(integer(1)),
+    schema: oneOrMore(wholeNumber(1)),
+    otherwise: 'one a core',
+    flag: '--threads <counts>',
+    group,
+    help: 'threads inside an op, one or several: 1,2',
   },
   minSpeedup: {
-    flags: '--min-speedup <factor>',
-    group: 'Measurement:',
+    schema: numberFromZero,
+    flag: '--min-speedup <factor>',
+    group,
     help: 'fail with exit code 9 where a model is not surely this much faster than the first, e.g. 1.3',
-    value: number({ min: 0 }),
   },
-  json: {
-    flags: '--json [file]',
-    help: 'write every timing as JSON; without a file to stdout, in place of the table',
-    value: text,
-  },
-  quiet: { flags: '-q, --quiet', help: 'print nothing but errors', value: toggle },
-} as const satisfies Flags<CommandOptions>;
+  json: json('every timing'),
+  quiet,
+} as const satisfies Options;
 
 /** `prune bench A B` */
 export function addBenchCommand(program: Command): void {
@@ -51,12 +44,13 @@ export function addBenchCommand(program: Command): void {
     .command('bench')
     .description('time models against each other, in turn; the first one is the baseline')
     .argument('<models...>', '.onnx files');
-  const readCommand = addFlags<CommandOptions>(command, commandFlags);
-  const readOptions = addFlags<BenchSettings>(command, benchFlags);
+  const readCommand = addFlags(command, commandOptions);
+  // The command takes several of each.
+  const readOptions = addFlags(command, without(benchOptions, ['batch', 'threads']));
   command.action(async (models: string[]) => {
-    const { quiet = false, ...given } = readCommand();
+    const given = readCommand();
     const json = given.json === true ? stdout : given.json;
-    await inSession(quiet, async ({ common, print }) => {
+    await inSession(given.quiet, async ({ common, print }) => {
       await checkTargets(
         [json === undefined ? undefined : { option: '--json', path: json, kind: 'text' }],
         models,
@@ -65,8 +59,8 @@ export function addBenchCommand(program: Command): void {
       const names = namesOf(models);
       const contestants = models.map((model, i) => ({ name: names[i]!, model }));
       const results: BenchResult[] = [];
-      for (const batch of given.batch ?? [undefined])
-        for (const threads of given.threads ?? [undefined]) {
+      for (const batch of several(given.batch))
+        for (const threads of several(given.threads)) {
           const setting = {
             ...(batch !== undefined && { batch }),
             ...(threads !== undefined && { threads }),
@@ -79,6 +73,10 @@ export function addBenchCommand(program: Command): void {
       if (given.minSpeedup !== undefined) checkSpeedup(results, given.minSpeedup);
     });
   });
+}
+
+function several(given: number | readonly number[] | undefined): readonly (number | undefined)[] {
+  return typeof given === 'object' ? given : [given];
 }
 
 /** The lower end of each interval has to be there: a lucky run is no proof. */

@@ -1,39 +1,30 @@
 import type { Command } from 'commander';
 import { basename, extname } from 'node:path';
-import type { AnalyzeOptions } from '../../options.js';
+import { analyzeOptions, type AnalyzeOptions } from '../../options/analyze.js';
+import type { Options, OptionsOf } from '../../options/option.js';
+import { choice, text } from '../../options/values.js';
 import { toJsonText } from '../../report/json.js';
 import { inspectionText } from '../../report/inspect.js';
-import { addFlags, type Flags, type Given } from '../flags.js';
-import { analyzeFlags } from '../option-flags.js';
+import { json, quiet } from '../command-options.js';
+import { addFlags } from '../flags.js';
 import { checkTargets, stdout, writeJson, writeText } from '../outputs.js';
 import { inSession, type Session } from '../session.js';
-import { choice, text, toggle } from '../values.js';
 
-interface CommandOptions {
-  json: string | true;
-  dot: string;
-  graph: 'coupling' | 'computational';
-  quiet: boolean;
-}
-
-const commandFlags = {
-  json: {
-    flags: '--json [file]',
-    help: 'write groups, coverage and blockers as JSON; without a file to stdout, in place of the table',
-    value: text,
-  },
+const commandOptions = {
+  json: json('groups, coverage and blockers'),
   dot: {
-    flags: '--dot <file>',
+    schema: text,
+    flag: '--dot <file>',
     help: "write the graph in Graphviz's language, or as graphlib's JSON if the file ends in .json",
-    value: text,
   },
   graph: {
-    flags: '--graph <which>',
-    help: 'for --dot: coupling (groups and tensors) or computational (default: coupling)',
-    value: choice('coupling', 'computational'),
+    schema: choice(['coupling', 'computational']),
+    default: 'coupling',
+    flag: '--graph <which>',
+    help: 'for --dot: coupling (groups and tensors) or computational',
   },
-  quiet: { flags: '-q, --quiet', help: 'print nothing but errors', value: toggle },
-} as const satisfies Flags<CommandOptions>;
+  quiet,
+} as const satisfies Options;
 
 /** `prune inspect MODEL` */
 export function addInspectCommand(program: Command): void {
@@ -41,18 +32,18 @@ export function addInspectCommand(program: Command): void {
     .command('inspect')
     .description('show what can be pruned, and what holds the rest back')
     .argument('<model>', 'an .onnx file');
-  const readCommand = addFlags<CommandOptions>(command, commandFlags);
-  const readOptions = addFlags<AnalyzeOptions>(command, analyzeFlags);
+  const readCommand = addFlags(command, commandOptions);
+  const readOptions = addFlags(command, analyzeOptions);
   command.action(async (model: string) => {
     const given = readCommand();
-    await inSession(given.quiet === true, (session) => inspectCommand(model, given, readOptions(), session));
+    await inSession(given.quiet, (session) => inspectCommand(model, given, readOptions(), session));
   });
 }
 
 async function inspectCommand(
   path: string,
-  { dot, graph, ...command }: Given<CommandOptions>,
-  options: Given<AnalyzeOptions>,
+  { dot, graph, ...command }: OptionsOf<typeof commandOptions>,
+  options: AnalyzeOptions,
   { common, print }: Session,
 ): Promise<void> {
   const json = command.json === true ? stdout : command.json;

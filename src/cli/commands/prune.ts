@@ -1,97 +1,80 @@
 import type { Command } from 'commander';
 import { basename } from 'node:path';
-import type { Data, PruneSettings } from '../../api.js';
-import type { DataOptions } from '../../data/options.js';
 import type { DataSource } from '../../data/batch.js';
 import { PruneError, throwIfAborted } from '../../errors.js';
-import type { ExternalDataMode } from '../../files/external-layout.js';
 import type { EvaluateResult } from '../../evaluate/evaluate.js';
+import { externalDataModes } from '../../files/external-layout.js';
 import type { Model } from '../../onnx/model.js';
-import type { Repair } from '../../reconstruct/repair.js';
+import { dataOptions, type Data } from '../../options/data.js';
+import type { Options, OptionsOf } from '../../options/option.js';
+import { pruneOptions, type PruneOptions } from '../../options/prune.js';
+import { repairOrNone } from '../../options/repair.js';
+import { choice, text, toggle } from '../../options/values.js';
 import { pruneText } from '../../report/prune.js';
 import type { Provider } from '../../runtime/runtime.js';
 import { chartLibrary } from '../charts.js';
+import { evalData, json, quiet } from '../command-options.js';
+import { readConfig } from '../config.js';
 import { withDataOptions } from '../data.js';
-import { dataSource, readJson } from '../file-values.js';
-import { addFlags, readConfig, type Flags, type Given } from '../flags.js';
-import { dataFlags, measureFlags, pruneFlags } from '../option-flags.js';
+import { addFlags } from '../flags.js';
+import { readJson } from '../json-file.js';
 import { checkTargets, stdout, writeJson, writeText } from '../outputs.js';
 import { checkPlanModel, sha256OfFile } from '../plan.js';
 import { inSession, type Session } from '../session.js';
-import { choice, isRecord, text, toggle } from '../values.js';
 
-/** What the command has besides the options of the API. */
-interface CommandOptions {
-  output: string;
-  dryRun: boolean;
-  planFile: string;
-  json: string | true;
-  report: string;
-  config: string;
-  quiet: boolean;
-  bench: boolean;
-  evalData: Data;
-  repair: Repair | 'none';
-  provider: Provider;
-  threads: number;
-  externalData: ExternalDataMode;
-}
+const group = 'Files:';
 
-const files = 'Files:';
-const commandFlags = {
-  output: { flags: '-o, --output <file>', group: files, help: 'the pruned model', value: text },
+/** What the command has besides the options of the library. */
+const commandOptions = {
+  output: { schema: text, flag: '-o, --output <file>', group, help: 'the pruned model' },
   externalData: {
-    flags: '--external-data <when>',
-    group: files,
-    help: 'weights in a file beside it: auto (as the input, or over 2 GiB), never, always (default: auto)',
-    value: choice('auto', 'never', 'always'),
+    schema: choice(externalDataModes),
+    default: 'auto',
+    flag: '--external-data <when>',
+    group,
+    help: 'weights in a file beside it: auto (as the input, or over 2 GiB), never, always',
   },
   planFile: {
-    flags: '--plan <file>',
-    group: files,
+    schema: text,
+    flag: '--plan <file>',
+    group,
     help: 'write what was removed, for --from-plan and prune verify',
-    value: text,
   },
-  json: {
-    flags: '--json [file]',
-    group: files,
-    help: 'write the report as JSON; without a file to stdout, in place of the table',
-    value: text,
-  },
+  json: json('the report', group),
   report: {
-    flags: '--report <file>',
-    group: files,
+    schema: text,
+    flag: '--report <file>',
+    group,
     help: 'write a page to look at: costs, channels, coupling; with labelled data what flipped, and robustness (one .html file, no network)',
-    value: text,
   },
   config: {
-    flags: '--config <file>',
-    group: files,
-    help: 'JSON with options under their names in the API; flags win over it',
-    value: text,
+    schema: text,
+    flag: '--config <file>',
+    group,
+    help: 'JSON with options under their names in the library; flags win over it',
   },
   bench: {
-    flags: '--bench',
+    schema: toggle,
+    flag: '--bench',
     group: 'Measurement:',
     help: 'measure the latency of the dense and the pruned model',
-    value: toggle,
   },
   evalData: {
-    flags: '--eval-data <path>',
-    group: 'Data:',
+    ...evalData,
     help: 'evaluate both models on this instead; --limit and --draw then hold for --data alone',
-    value: dataSource,
   },
   repair: {
-    flags: '--repair <how>',
+    schema: repairOrNone,
+    otherwise: 'weights where there is data',
+    flag: '--repair <how>',
     group: 'Data:',
-    help: 'what is changed on the data to make up for removed channels: weights (as --reconstruct), statistics (mean and deviation of every output), mean-to-bias, none (default: weights where there is data)',
-    value: choice('weights', 'statistics', 'mean-to-bias', 'none'),
+    help: 'what is changed on the data to make up for removed channels: weights (as --reconstruct), statistics (mean and deviation of every output), mean-to-bias, none',
   },
-  ...measureFlags,
-  dryRun: { flags: '--dry-run', help: 'do everything but write the model', value: toggle },
-  quiet: { flags: '-q, --quiet', help: 'print nothing but errors', value: toggle },
-} as const satisfies Flags<CommandOptions>;
+  dryRun: { schema: toggle, flag: '--dry-run', help: 'do everything but write the model' },
+  quiet,
+} as const satisfies Options;
+
+type CommandOptions = OptionsOf<typeof commandOptions>;
 
 /** The options that say how much goes. */
 const targets = ['ratio', 'budget', 'plan'] as const;
@@ -99,28 +82,18 @@ const targets = ['ratio', 'budget', 'plan'] as const;
 /** `prune MODEL`: the root command itself. */
 export function addPruneCommand(program: Command): void {
   program.argument('<model>', 'the .onnx file to prune');
-  const readOptions = addFlags<PruneSettings>(program, pruneFlags);
-  const readCommand = addFlags<CommandOptions>(program, commandFlags);
-  const readData = addFlags<DataOptions>(program, dataFlags);
+  const readOptions = addFlags(program, pruneOptions, { plan: readJson });
+  const readCommand = addFlags(program, commandOptions);
+  const readData = addFlags(program, dataOptions);
   program.action(async (model: string) => {
     const command = readCommand();
-    const options = merge(configOf(command.config), readOptions());
-    await inSession(command.quiet === true, (session) =>
-      pruneCommand(model, command, options, readData(), session),
-    );
+    const options = merge(readConfig(command.config), readOptions());
+    await inSession(command.quiet, (session) => pruneCommand(model, command, options, readData(), session));
   });
 }
 
-function configOf(path: string | undefined): Given<PruneSettings> {
-  if (path === undefined) return {};
-  const content = readJson(path);
-  if (!isRecord(content))
-    throw new PruneError('invalid-option', `'${path}' holds no object; write {"ratio": 0.5} for example`);
-  return readConfig<PruneSettings>(content, pruneFlags, path);
-}
-
 /** Flags win; a target among them replaces whatever target the file has. */
-function merge(config: Given<PruneSettings>, flags: Given<PruneSettings>): Given<PruneSettings> {
+function merge(config: PruneOptions, flags: PruneOptions): PruneOptions {
   const { ratio, budget, plan, ...rest } = config;
   const hasTarget = targets.some((target) => flags[target] !== undefined);
   return { ...rest, ...(!hasTarget && { ratio, budget, plan }), ...flags };
@@ -128,9 +101,9 @@ function merge(config: Given<PruneSettings>, flags: Given<PruneSettings>): Given
 
 async function pruneCommand(
   path: string,
-  command: Given<CommandOptions>,
-  options: Given<PruneSettings>,
-  dataOptions: Given<DataOptions>,
+  command: CommandOptions,
+  options: PruneOptions,
+  reading: OptionsOf<typeof dataOptions>,
   { common, print }: Session,
 ): Promise<void> {
   const start = performance.now();
@@ -151,32 +124,17 @@ async function pruneCommand(
   await checkPlanModel(options.plan, path);
   const api = await import('../../index.js');
   const dense = await api.loadModel(path);
-  const open = async (
-    data: Data | undefined,
-    overrides: Given<DataOptions> = {},
-  ): Promise<DataSource | undefined> => {
-    const source = withDataOptions(data, {
-      ...dataOptions,
-      ...overrides,
-      ...(options.seed !== undefined && { seed: options.seed }),
-    });
-    return source === undefined ? undefined : api.openData(source, dense);
-  };
-  const data = await open(options.data, calibrationDraw(dataOptions));
-  const verifyData = await open(options.verifyData);
-  const evalData =
+  const read = (data: Data | undefined, own: OptionsOf<typeof dataOptions> = reading): Data | undefined =>
+    withDataOptions(data, { seed: options.seed, ...own });
+  const judged =
     command.evalData === undefined
-      ? await open(options.data)
-      : await open(command.evalData, { limit: undefined, draw: undefined });
-  const reconstruct = reconstructionOf(options, command, data !== undefined);
-  const { provider, threads } = command;
-  // What is solved for afterwards need not be near its old place: only what the rest can't make up for counts.
-  const isSolved =
-    typeof reconstruct === 'object' ? (reconstruct.repair ?? 'weights') === 'weights' : reconstruct;
-  const criterion = options.criterion ?? (isSolved ? 'obspa' : undefined);
+      ? read(options.data)
+      : read(command.evalData, { ...reading, limit: undefined, draw: undefined });
   const result = await api.prune(dense, {
-    ...{ ...options, ...common, criterion, data, verifyData, reconstruct },
-    ...{ provider, threads },
+    ...{ ...options, ...common },
+    data: read(options.data),
+    verifyData: read(options.verifyData),
+    reconstruct: reconstructionOf(options, command),
   });
   throwIfAborted(common.signal);
 
@@ -188,9 +146,11 @@ async function pruneCommand(
           signal: common.signal,
         });
   if (planFile !== undefined) await writeJson(planFile, result.planFile(await sha256OfFile(path)));
+  const { provider, threads } = options;
   const measurement = { ...common, provider, threads };
+  const data = judged === undefined ? undefined : await api.openData(judged, dense);
   const evaluation =
-    evalData && (await evaluateBoth(dense, result.model, { ...measurement, data: evalData }));
+    data === undefined ? undefined : await evaluateBoth(dense, result.model, { ...measurement, data });
   const bench = command.bench
     ? await api.bench(
         [
@@ -205,8 +165,8 @@ async function pruneCommand(
     : undefined;
 
   const robustness =
-    command.report !== undefined && evalData && evaluation?.dense.accuracy
-      ? await api.robustness(dense, result.model, { ...measurement, data: evalData })
+    command.report !== undefined && data && evaluation?.dense.accuracy
+      ? await api.robustness(dense, result.model, { ...measurement, data })
       : undefined;
 
   const { report } = result;
@@ -228,11 +188,10 @@ async function pruneCommand(
 }
 
 function reconstructionOf(
-  { reconstruct }: Given<PruneSettings>,
-  { repair }: Given<CommandOptions>,
-  hasData: boolean,
-): PruneSettings['reconstruct'] {
-  if (repair === undefined) return reconstruct ?? hasData;
+  { reconstruct }: PruneOptions,
+  { repair }: CommandOptions,
+): PruneOptions['reconstruct'] {
+  if (repair === undefined) return reconstruct;
   if (reconstruct !== undefined)
     throw new PruneError(
       'invalid-option',
@@ -241,16 +200,11 @@ function reconstructionOf(
   return repair === 'none' ? false : { repair };
 }
 
-/** Enough to reconstruct on, and not one class only where a file is sorted by class. */
-function calibrationDraw({ limit = 1024, draw = 'shuffle' }: Given<DataOptions>): Given<DataOptions> {
-  return { limit, draw };
-}
-
 /** Exactly one target and a place for the result, told before anything is loaded. */
-function checkTarget(options: Given<PruneSettings>, command: Given<CommandOptions>): void {
+function checkTarget(options: PruneOptions, command: CommandOptions): void {
   const given = targets
     .filter((name) => options[name] !== undefined)
-    .map((name) => pruneFlags[name].flags.split(' ')[0]);
+    .map((name) => pruneOptions[name].flag.split(' ')[0]);
   if (given.length === 0 && options.depth === undefined)
     throw new PruneError('invalid-option', 'no target; give --ratio, --budget, --depth or --from-plan');
   if (given.length > 1)

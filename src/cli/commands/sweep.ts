@@ -1,101 +1,89 @@
 import type { Command } from 'commander';
 import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
-import type { Data, PruneSettings } from '../../api.js';
-import type { DataOptions } from '../../data/options.js';
+import type { CriterionName } from '../../criteria/names.js';
 import { PruneError } from '../../errors.js';
+import { dataOptions, type Data } from '../../options/data.js';
+import type { Options, OptionsOf } from '../../options/option.js';
+import { pruneOptions, type PruneOptions } from '../../options/prune.js';
+import { criterionName } from '../../options/scoring.js';
+import { choice, list, ratio, text, toggle, wholeNumber } from '../../options/values.js';
 import { sweepText } from '../../report/sweep.js';
-import type { Provider } from '../../runtime/runtime.js';
 import { cellsOf, type Cell, type SweepResult } from '../../sweep/cells.js';
 import { chartLibrary } from '../charts.js';
+import { evalData, json, quiet } from '../command-options.js';
 import { withDataOptions } from '../data.js';
-import { dataSource } from '../file-values.js';
-import { addFlags, apiOnly, type Flags, type Given } from '../flags.js';
-import { dataFlags, measureFlags, pruneFlags } from '../option-flags.js';
+import { addFlags, without } from '../flags.js';
+import { readValue } from '../read-text.js';
 import { checkTargets, stdout, writeJson, writeText } from '../outputs.js';
 import { sha256OfFile } from '../plan.js';
 import { inSession, type Session } from '../session.js';
 import { SweepFolder } from '../sweep/folder.js';
-import type { SweepSetting } from '../sweep/job.js';
+import { optionsOf, type SweepSetting } from '../sweep/job.js';
 import { denseAccuracy, runCells } from '../sweep/pool.js';
-import { commaSeparated, integer, number, text, toggle } from '../values.js';
-
-interface CommandOptions {
-  folder: string;
-  ratios: readonly number[];
-  budgets: readonly string[];
-  criteria: readonly string[];
-  reconstruct: readonly string[];
-  workers: number;
-  bench: boolean;
-  evalData: Data;
-  json: string | true;
-  report: string;
-  quiet: boolean;
-  provider: Provider;
-  threads: number;
-}
 
 const cells = 'Cells (every combination is tried):';
-const commandFlags = {
+const files = 'Files:';
+const commandOptions = {
   ratios: {
-    flags: '--ratios <shares>',
+    schema: list(ratio),
+    flag: '--ratios <shares>',
     group: cells,
     help: 'shares of channels to remove: 0.2,0.4,0.6',
-    value: commaSeparated(number({ min: 0, below: 1 })),
+    fromText: (given) => given.split(',').map((part) => readValue(ratio, part)),
   },
   budgets: {
-    flags: '--budgets <limits>',
+    schema: list(text),
+    flag: '--budgets <limits>',
     group: cells,
     help: 'costs to stay below: macs=70%,macs=50%,latency=60%',
-    value: commaSeparated(text),
+    fromText: words,
   },
   criteria: {
-    flags: '--criteria <names>',
+    schema: list(criterionName),
+    otherwise: pruneOptions.criterion.otherwise,
+    flag: '--criteria <names>',
     group: cells,
-    help: 'criteria: magnitude,taylor (default: magnitude)',
-    value: commaSeparated(text),
+    help: 'criteria: magnitude,taylor',
+    fromText: words,
   },
   reconstruct: {
-    flags: '--reconstruct <choices>',
+    schema: list(choice(['yes', 'no'])),
+    otherwise: 'yes where there is data',
+    flag: '--reconstruct <choices>',
     group: cells,
-    help: 'with and without reconstruction on --data: yes, no or yes,no (default: no)',
-    value: commaSeparated(text),
+    help: 'with and without reconstruction on --data: yes, no or yes,no',
+    fromText: words,
   },
   folder: {
-    flags: '-o, --output <folder>',
-    group: 'Files:',
+    schema: text,
+    flag: '-o, --output <folder>',
+    group: files,
     help: 'where each finished cell is kept; an interrupted sweep goes on from it',
-    value: text,
   },
-  json: { flags: '--json [file]', group: 'Files:', help: 'write all results as JSON', value: text },
-  report: { flags: '--report <file>', group: 'Files:', help: 'write a page with Pareto plots', value: text },
+  models: {
+    schema: toggle,
+    flag: '--models',
+    group: files,
+    help: 'also keep the pruned model of each cell in the folder',
+  },
+  json: json('all results', files),
+  report: { schema: text, flag: '--report <file>', group: files, help: 'write a page with Pareto plots' },
   workers: {
-    flags: '--workers <count>',
-    help: 'processes (default: one for two cores; one with --bench)',
-    value: integer(1),
+    schema: wholeNumber(1),
+    otherwise: 'one for two cores; one with --bench',
+    flag: '--workers <count>',
+    help: 'processes',
   },
-  bench: { flags: '--bench', group: 'Measurement:', help: 'measure latencies too', value: toggle },
-  evalData: {
-    flags: '--eval-data <path>',
-    group: 'Data:',
-    help: 'judge the pruned models on this (default: --data, else random)',
-    value: dataSource,
-  },
-  ...measureFlags,
-  quiet: { flags: '-q, --quiet', help: 'print nothing but errors', value: toggle },
-} as const satisfies Flags<CommandOptions>;
+  bench: { schema: toggle, flag: '--bench', group: 'Measurement:', help: 'measure latencies too' },
+  evalData: { ...evalData, otherwise: '--data, else random', help: 'judge the pruned models on this' },
+  quiet,
+} as const satisfies Options;
+
+type CommandOptions = OptionsOf<typeof commandOptions>;
 
 /** What a sweep tries several of, or has no use for. */
-const commonFlags: Flags<PruneSettings> = {
-  ...pruneFlags,
-  ratio: apiOnly,
-  budget: apiOnly,
-  plan: apiOnly,
-  ratios: apiOnly,
-  criterion: apiOnly,
-  reconstruct: apiOnly,
-};
+const varied = ['ratio', 'budget', 'plan', 'ratios', 'criterion', 'reconstruct'] as const;
 
 /** `prune sweep MODEL` */
 export function addSweepCommand(program: Command): void {
@@ -103,29 +91,30 @@ export function addSweepCommand(program: Command): void {
     .command('sweep')
     .description('prune a model in many ways, and show which are worth it; can be stopped and goes on')
     .argument('<model>', 'the .onnx file to prune');
-  const readCommand = addFlags<CommandOptions>(command, commandFlags);
-  const readOptions = addFlags<PruneSettings>(command, commonFlags);
-  const readData = addFlags<DataOptions>(command, dataFlags);
+  const readCommand = addFlags(command, commandOptions);
+  const readOptions = addFlags(command, without(pruneOptions, varied));
+  const readData = addFlags(command, dataOptions);
   command.action(async (model: string) => {
     const given = readCommand();
-    await inSession(given.quiet === true, (session) =>
-      sweepCommand(model, given, readOptions(), readData(), session),
-    );
+    await inSession(given.quiet, (session) => sweepCommand(model, given, readOptions(), readData(), session));
   });
 }
 
 async function sweepCommand(
   path: string,
-  given: Given<CommandOptions>,
-  options: Given<PruneSettings>,
-  dataOptions: Given<DataOptions>,
+  given: CommandOptions,
+  options: PruneOptions,
+  reading: OptionsOf<typeof dataOptions>,
   { common, print }: Session,
 ): Promise<void> {
-  const { folder, report, bench = false, provider, threads } = given;
+  const { folder, report, bench = false, models } = given;
+  const { provider, seed } = options;
   const json = given.json === true ? stdout : given.json;
   if (folder === undefined)
     throw new PruneError('invalid-option', 'no output; give -o FOLDER, where finished cells are kept');
-  const wanted = cellsOf(targetsOf(given), given.criteria ?? ['magnitude'], reconstructOf(given.reconstruct));
+  const read = (data: Data | undefined): Data | undefined => withDataOptions(data, { seed, ...reading });
+  const data = read(options.data);
+  const wanted = await cellsFor(given, { ...options, data });
   await checkTargets(
     [
       json === undefined ? undefined : { option: '--json', path: json, kind: 'text' },
@@ -134,12 +123,12 @@ async function sweepCommand(
     [path],
   );
   const library = report === undefined ? undefined : await chartLibrary();
-  const data = withDataOptions(options.data, dataOptions);
   const setting: SweepSetting = {
     model: resolve(path),
     options: { ...options, ...(data !== undefined && { data }) },
-    evalData: withDataOptions(given.evalData, dataOptions) ?? data ?? { path: 'random', limit: 64 },
-    ...{ bench, provider, threads },
+    evalData: read(given.evalData) ?? data ?? { path: 'random', limit: 64 },
+    bench,
+    ...(models && { models: resolve(folder) }),
   };
   const { model: _, ...rest } = setting;
   const stored = await SweepFolder.open(folder, { version: 1, sha256: await sha256OfFile(path), ...rest });
@@ -178,9 +167,23 @@ async function sweepCommand(
   if (json !== stdout) print(sweepText(sweep));
 }
 
-function targetsOf({ ratios = [], budgets = [] }: Given<CommandOptions>): Cell['target'][] {
+/**
+ * Every combination that was asked for, with what the options make of it, so that a mistake is told before the work.
+ * @throws PruneError `invalid-option`
+ */
+async function cellsFor(given: CommandOptions, options: PruneOptions): Promise<Cell[]> {
+  const { resolveOptions } = await import('../../options/resolve.js');
+  const targets = targetsOf(given);
+  const choices = given.reconstruct?.map((own) => own === 'yes') ?? [options.data !== undefined];
+  return cellsOf(targets, given.criteria ?? [undefined], choices).map((cell) => {
+    const { criterion } = resolveOptions({ ...options, ...optionsOf(cell) });
+    return { ...cell, criterion: cell.criterion ?? (criterion as CriterionName) };
+  });
+}
+
+function targetsOf({ ratios = [], budgets = [] }: CommandOptions): Cell['target'][] {
   const targets: Cell['target'][] = [
-    ...ratios.map((ratio) => ({ ratio })),
+    ...ratios.map((share) => ({ ratio: share })),
     ...budgets.map((budget) => {
       const [measure, limit] = budget.split('=');
       if (!measure || !limit)
@@ -196,9 +199,6 @@ function targetsOf({ ratios = [], budgets = [] }: Given<CommandOptions>): Cell['
   return targets;
 }
 
-function reconstructOf(choices: readonly string[] = ['no']): boolean[] {
-  return choices.map((choice) => {
-    if (choice === 'yes' || choice === 'no') return choice === 'yes';
-    throw new PruneError('invalid-option', `invalid --reconstruct: '${choice}'; use yes, no or yes,no`);
-  });
+function words(given: string): readonly string[] {
+  return given.split(',');
 }

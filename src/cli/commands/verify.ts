@@ -1,29 +1,18 @@
 import type { Command } from 'commander';
-import type { VerifySettings } from '../../api.js';
-import type { DataOptions } from '../../data/options.js';
 import { PruneError } from '../../errors.js';
+import { dataOptions } from '../../options/data.js';
+import type { Options } from '../../options/option.js';
+import { verifyOptions } from '../../options/verify.js';
 import { verificationText } from '../../report/verify.js';
 import { withDataOptions } from '../data.js';
-import { addFlags, type Flags } from '../flags.js';
-import { dataFlags, verifyFlags } from '../option-flags.js';
+import { json, quiet } from '../command-options.js';
+import { addFlags } from '../flags.js';
+import { readJson } from '../json-file.js';
 import { checkTargets, stdout, writeJson } from '../outputs.js';
 import { checkPlanModel } from '../plan.js';
 import { inSession } from '../session.js';
-import { text, toggle } from '../values.js';
 
-interface CommandOptions {
-  json: string | true;
-  quiet: boolean;
-}
-
-const commandFlags = {
-  json: {
-    flags: '--json [file]',
-    help: 'write the proof as JSON; without a file to stdout, in place of the table',
-    value: text,
-  },
-  quiet: { flags: '-q, --quiet', help: 'print nothing but errors', value: toggle },
-} as const satisfies Flags<CommandOptions>;
+const commandOptions = { json: json('the proof'), quiet } as const satisfies Options;
 
 /** `prune verify DENSE PRUNED --plan FILE` */
 export function addVerifyCommand(program: Command): void {
@@ -32,11 +21,11 @@ export function addVerifyCommand(program: Command): void {
     .description('prove again that a pruned model is its dense original with channels removed')
     .argument('<dense>', 'the original .onnx file')
     .argument('<pruned>', 'the pruned .onnx file');
-  const readOptions = addFlags<VerifySettings>(command, verifyFlags);
-  const readData = addFlags<DataOptions>(command, dataFlags);
-  const readCommand = addFlags<CommandOptions>(command, commandFlags);
+  const readOptions = addFlags(command, verifyOptions, { plan: readJson });
+  const readData = addFlags(command, dataOptions);
+  const readCommand = addFlags(command, commandOptions);
   command.action(async (dense: string, pruned: string) => {
-    const { quiet = false, ...given } = readCommand();
+    const { quiet, ...given } = readCommand();
     const json = given.json === true ? stdout : given.json;
     await inSession(quiet, async ({ common, print }) => {
       const { plan, data, ...options } = readOptions();

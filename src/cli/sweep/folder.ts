@@ -4,7 +4,7 @@ import { PruneError } from '../../errors.js';
 import { writeAtomic } from '../../files/atomic-file.js';
 import { toJsonText } from '../../report/json.js';
 import { cellName, type Cell, type CellResult } from '../../sweep/cells.js';
-import { isRecord } from '../values.js';
+import { isRecord } from '../json-file.js';
 
 /** A sweep on disk: what it is of in `sweep.json`, and one file for each finished cell. */
 export class SweepFolder {

@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import * as api from '../../index.js';
-import type { CellResult } from '../../sweep/cells.js';
-import type { Answer, Job } from './job.js';
+import { cellName, type CellResult } from '../../sweep/cells.js';
+import { optionsOf, type Answer, type Job } from './job.js';
 
 /** A process of a sweep: answers each job with a message, and ends when its parent does. */
 process.on('message', (job: Job) => {
@@ -9,7 +10,8 @@ process.on('message', (job: Job) => {
 process.on('disconnect', () => process.exit());
 
 async function answer({ setting, cell }: Job): Promise<Answer> {
-  const { model, options, evalData, bench, provider, threads } = setting;
+  const { model, options, evalData, bench, models } = setting;
+  const { provider, threads } = options;
   const measure = { provider, threads };
   const start = performance.now();
   if (!cell) {
@@ -22,14 +24,8 @@ async function answer({ setting, cell }: Job): Promise<Answer> {
     milliseconds: Math.round(performance.now() - start),
   });
   try {
-    const { criterion, reconstruct, target } = cell;
-    const pruned = await api.prune(model, {
-      ...options,
-      ...measure,
-      ...target,
-      criterion: criterion as NonNullable<api.PruneOptions['criterion']>,
-      reconstruct,
-    });
+    const pruned = await api.prune(model, { ...options, ...optionsOf(cell) });
+    if (models !== undefined) await api.saveModel(pruned.model, join(models, `cell-${cellName(cell)}.onnx`));
     const { macs, parameters } = pruned.report;
     const { accuracy, agreement, differences } = await api.evaluate(pruned.model, {
       ...{ ...measure, data: evalData },
@@ -41,7 +37,7 @@ async function answer({ setting, cell }: Job): Promise<Answer> {
             { name: 'dense', model },
             { name: 'pruned', model: pruned.model },
           ],
-          { ...(provider && { provider }), ...(threads !== undefined && { threads }) },
+          measure,
         )
       : undefined;
     const errors = differences?.flatMap(({ relative }) => (relative === undefined ? [] : [relative])) ?? [];

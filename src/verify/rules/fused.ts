@@ -1,9 +1,11 @@
-import { floatAttribute } from '../../onnx/attributes.js';
-import type { Masked, MaskedForms, StatisticsBuilder } from '../statistics-builder.js';
+import { PruneError } from '../../errors.js';
+import { floatAttribute, stringAttribute } from '../../onnx/attributes.js';
+import { keptInner, type Masked, type MaskedForms, type StatisticsBuilder } from '../statistics-builder.js';
 
 export const fused: MaskedForms = {
   'com.microsoft::SkipLayerNormalization': (build) => skipNorm(build, true),
   'com.microsoft::SkipSimplifiedLayerNormalization': (build) => skipNorm(build, false),
+  'com.microsoft::GatedRMSNorm': gatedNorm,
   'com.microsoft::EmbedLayerNormalization': (build) => {
     const { node } = build;
     embedNorm(build);
@@ -20,6 +22,28 @@ function skipNorm(build: StatisticsBuilder, centred: boolean): Masked {
   const sum = node.inputs[bias] ? build.add(both, build.input(bias)) : both;
   build.output(3, sum);
   scaledNorm(build, sum, x.length - 1, 2, centred ? 3 : undefined, centred);
+  return {};
+}
+
+/** Norms of runs as long as the scale, scaled and gated by x·sigmoid(x). */
+function gatedNorm(build: StatisticsBuilder): Masked {
+  const { node, x, uses } = build.statistics;
+  const activation = stringAttribute(node, 'activation', 'silu');
+  if (activation !== 'silu')
+    throw new PruneError(
+      'unsupported',
+      `the gate '${activation}' of '${node.name || node.outputs[0]}' (GatedRMSNorm) can't be masked for the proof; leave its groups out or pass --no-verify`,
+    );
+  const inner = uses[0]!.expression.size;
+  const { kept, count } = keptInner(x.at(-1)!, inner);
+  const weights = build.floats(kept.map((bit) => (bit * inner) / count), [inner], build.work); // prettier-ignore
+  const outer = x.slice(1).map(() => 0);
+  const nested = build.reshape(build.input(0), [...outer, x.at(-1)!.before / inner, inner]);
+  const { normal } = build.normalize(nested, [x.length], weights, false);
+  const shape = build.unary('shape', node.inputs[0]!);
+  const scaled = build.reshapeTo(build.mul(normal, build.input(1)), shape);
+  const gate = build.mul(build.input(2), build.unary('sigmoid', build.input(2)));
+  build.output(0, build.mul(scaled, gate));
   return {};
 }
 

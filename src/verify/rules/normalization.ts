@@ -1,5 +1,5 @@
 import { intAttribute } from '../../onnx/attributes.js';
-import type { Masked, MaskedForms, StatisticsBuilder } from '../statistics-builder.js';
+import { keptInner, type Masked, type MaskedForms, type StatisticsBuilder } from '../statistics-builder.js';
 
 /** Normalisations spelled out with masked means. */
 export const normalization: MaskedForms = {
@@ -42,13 +42,7 @@ function groupNorm(build: StatisticsBuilder): Masked {
   const groups = intAttribute(node, 'num_groups', 1);
   const dims = x.map(({ before }) => before);
   const inner = dims[1]! / groups;
-  // Channels of a group are kept alike in all groups that stay.
-  const kept = Array.from({ length: inner }, (_, c) => {
-    const { mask } = x[1]!;
-    for (let g = 0; g < groups; g++) if (!mask || mask[g * inner + c]) return 1;
-    return 0;
-  });
-  const count = kept.reduce<number>((sum, bit) => sum + bit, 0);
+  const { kept, count } = keptInner(x[1]!, inner);
   // Positions are merged below; where some go, their sizes are static.
   const spatial = x.slice(2);
   const losing = spatial.some(({ mask }) => mask !== undefined);

@@ -1,7 +1,7 @@
 /** What onnxruntime's optimiser and quantizer write. */
 import { microsoft, type GraphBuilder, type StepKind, type Steps, type Step, type Value } from './builder.js';
 import type { Choices } from './choices.js';
-import { operand } from './elementwise.js';
+import { operand, positive } from './elementwise.js';
 import { layer, linear, pointwiseConv, widths } from './layers.js';
 import { bytes, quantized, zeroPoint } from './quantization.js';
 
@@ -103,6 +103,17 @@ const skipNorm =
     const outputs = withSum ? [x.dims, undefined, undefined, x.dims] : [x.dims];
     for (const y of g.multi(op, [x, skip, ...parameters, bias], outputs, { epsilon: 1e-5 })) g.offer(y);
   };
+
+/** Norms of heads, which share a scale, gated by another value: gates near 0 would leave nothing to compare. */
+const gatedNorm: Step = (g, c) => {
+  const x = g.pick(c, ({ dims }) => dims.length > 1 && dims.at(-1)! > 2);
+  if (!x) return;
+  const width = x.dims.at(-1)!;
+  const heads = c.of([1, 2, 3, 4].filter((h) => width % h === 0 && width / h > 1));
+  const gate = g.pick(c, (y) => y.dims.join() === x.dims.join())!;
+  const scale = g.weight([width / heads], c);
+  g.step(microsoft('GatedRMSNorm'), [x, scale, positive(g, gate)], x.dims, { epsilon: 1e-5 });
+};
 
 /** Ids that are computed from data look up words; positions and types are added. */
 const embedNorm: Step = (g, c) => {
@@ -268,6 +279,7 @@ export const fused: Steps = {
   ...stepsOf('CausalConvWithState', () => causalConv),
   ...stepsOf('SkipLayerNormalization', skipNorm(true)),
   ...stepsOf('SkipSimplifiedLayerNormalization', skipNorm(false)),
+  ...stepsOf('GatedRMSNorm', () => gatedNorm),
   ...stepsOf('EmbedLayerNormalization', () => embedNorm),
   ...stepsOf('MatMulNBits', () => packedProduct),
   ...stepsOf('QLinearAdd QLinearMul', quantizedPair),
