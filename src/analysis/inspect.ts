@@ -1,6 +1,6 @@
 import type { Analysis } from './analyze.js';
 import type { Factor } from '../axes/axis.js';
-import { nodeLabel } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { showAxis } from '../axes/show.js';
 import { blockedBy, coverage, type Coverage, type BlockerCost } from '../cost/coverage.js';
 import { savingOf } from '../cost/saving.js';

@@ -1,6 +1,7 @@
 import type { Model, Node } from '../onnx/model.js';
 
 import { capturedNames } from '../onnx/graph-index.js';
+import { nodeLabel } from '../onnx/names.js';
 import { has, qualifiedName } from '../ops/index.js';
 import { whyUnknown } from '../ops/unknown.js';
 import { applyRelation } from './apply.js';
@@ -50,11 +51,6 @@ export interface CoupleOptions {
  */
 export function coupleAxes(model: Model, facts: ValueFacts, options: CoupleOptions = {}): AxisCoupling {
   return new Coupling(model, facts, options).run();
-}
-
-/** Name of a node for people: its own, or op#index. */
-export function nodeLabel(node: Node, index: number): string {
-  return node.name || `${node.opType}#${index}`;
 }
 
 class Coupling {

@@ -4,7 +4,7 @@ import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import { elementCount } from '../onnx/tensor.js';
 import { has } from '../ops/index.js';
-import { ModelEdit } from '../rewrite/edit.js';
+import { ModelEdit } from '../edit/model-edit.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { literalsOf, usedNames } from '../shapes/literals.js';

@@ -1,11 +1,11 @@
-import { nodeLabel } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { findConstants } from '../ops/constants.js';
 import type { CostModel, NodeCost } from '../cost/cost.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import { has } from '../ops/index.js';
-import type { ShapeOf } from '../rewrite/projection.js';
+import type { ShapeOf } from '../plan/projection.js';
 
 /**
  * A residual branch: what an Add (or Sum) adds to the value it was computed from. Without it the stream passes on

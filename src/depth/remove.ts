@@ -3,7 +3,7 @@ import type { Model, Node } from '../onnx/model.js';
 import { floatTensor, type FloatType } from '../onnx/values.js';
 import type { DataType } from '../onnx/data-type.js';
 import { asIdentity, mulNode } from '../ops/nodes.js';
-import { ModelEdit } from '../rewrite/edit.js';
+import { ModelEdit } from '../edit/model-edit.js';
 import type { Branch } from './branches.js';
 
 export interface Shortened {

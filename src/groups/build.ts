@@ -1,5 +1,6 @@
 import type { Axis, Factor } from '../axes/axis.js';
-import { nodeLabel, type AxisCoupling } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import type { Role } from '../axes/relation.js';
 import type { RoleUse } from '../axes/roles.js';
 import type { AxisSystem } from '../axes/system.js';

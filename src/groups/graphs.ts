@@ -1,5 +1,5 @@
 import { Graph, json } from '@dagrejs/graphlib';
-import { nodeLabel } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model } from '../onnx/model.js';
 import type { Grouping } from './group.js';

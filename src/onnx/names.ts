@@ -1,5 +1,5 @@
 import { graphAttributes } from './attributes.js';
-import type { Graph } from './model.js';
+import type { Graph, Node } from './model.js';
 
 /** Gives out value names that a graph, bodies of its nodes included, doesn't use yet. */
 export class FreshNames {
@@ -25,4 +25,9 @@ export class FreshNames {
     this.taken.add(name);
     return name;
   }
+}
+
+/** Name of a node for people: its own, or op#index. */
+export function nodeLabel(node: Node, index: number): string {
+  return node.name || `${node.opType}#${index}`;
 }

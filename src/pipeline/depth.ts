@@ -1,5 +1,5 @@
 import { analyze, type Analysis } from '../analysis/analyze.js';
-import { nodeLabel } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { savingOf } from '../cost/saving.js';
 import type { DataSource } from '../data/batch.js';
 import { blocksOf, type Block } from '../depth/blocks.js';

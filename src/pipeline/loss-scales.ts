@@ -7,8 +7,8 @@ import type { Model } from '../onnx/model.js';
 import { keptMasks } from '../plan/plan.js';
 import type { LayerHessian } from '../reconstruct/hessians.js';
 import { withoutChannels } from '../reconstruct/single-cut.js';
-import { withWeights } from '../reconstruct/weight-edit.js';
-import { Projection } from '../rewrite/projection.js';
+import { withWeights } from '../edit/weights.js';
+import { Projection } from '../plan/projection.js';
 import type { OutputError } from '../statistics/output-error.js';
 import { maskedModel } from '../verify/masked.js';
 

@@ -6,7 +6,7 @@ import type { Phase } from '../options/common.js';
 import type { PlanFileDetails } from '../plan/file.js';
 import type { Plan } from '../plan/plan.js';
 import type { ProofLevel } from '../verify/report.js';
-import type { VerifyInput } from '../verify/verify.js';
+import type { VerifyInput } from '../verify/input.js';
 import type { PipelineOptions } from '../options/resolve.js';
 import type { PruneReport } from './result.js';
 

@@ -17,8 +17,8 @@ import { SecondMoments } from '../statistics/second-moments.js';
 import { reconstructDefaults } from './defaults.js';
 import { drawCounted } from '../statistics/counted-rows.js';
 import { drawRows } from '../statistics/draw.js';
-import { forEachKept, type Layer } from './layer.js';
-import { findLayers } from './layers.js';
+import { forEachKept, type Layer } from '../layers/layer.js';
+import { findLayers } from '../layers/find.js';
 
 export interface HessianOptions {
   readonly analysis: AxisCoupling;

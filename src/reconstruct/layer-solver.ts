@@ -11,15 +11,15 @@ import {
   type Floats,
   type FloatType,
 } from '../onnx/values.js';
-import type { Projection } from '../rewrite/projection.js';
+import type { Projection } from '../plan/projection.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { convGeometry } from '../statistics/geometry.js';
 import { MomentSession, type MomentSpec } from '../statistics/layer-moments.js';
 import { SecondMoments } from '../statistics/second-moments.js';
 import type { DataType } from '../onnx/data-type.js';
-import type { BiasSink } from './bias.js';
+import type { BiasSink } from '../layers/bias.js';
 import { drawRows } from '../statistics/draw.js';
-import { forEachKept, keptColumns, type KeptPart, type Layer } from './layer.js';
+import { forEachKept, keptColumns, type KeptPart, type Layer } from '../layers/layer.js';
 import { inputKeyOf, keyOf, type SolveOrder, type LayerTurn } from './solve-order.js';
 import { repairLayer, type Repair } from './repair.js';
 import { chooseDamping, solveLayer, type Solution } from './solve.js';

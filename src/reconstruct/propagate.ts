@@ -9,7 +9,7 @@ import { bytesOf, feedsOf } from '../runtime/tensors.js';
 import type { Counted } from '../statistics/counted-rows.js';
 import { readKeys, segmentModel, writtenKeys } from './segment-model.js';
 import { inputKeyOf, keyOf, type LayerTurn, type SolveOrder } from './solve-order.js';
-import type { Weights } from './weight-edit.js';
+import type { Weights } from '../edit/weights.js';
 
 /** Values of one batch, by key. */
 export type Activations = Readonly<Record<string, RuntimeTensor>>;

@@ -4,17 +4,17 @@ import type { DataSource } from '../data/batch.js';
 import { runtimeProduct } from '../linear/product.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
-import { Projection } from '../rewrite/projection.js';
+import { Projection } from '../plan/projection.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { maskedModel } from '../verify/masked.js';
 import { reconstructDefaults } from './defaults.js';
-import { findLayers } from './layers.js';
+import { findLayers } from '../layers/find.js';
 import { LayerSolver, type LayerOutcome } from './layer-solver.js';
 import type { Repair } from './repair.js';
 import { schedule } from './solve-order.js';
 import { propagate } from './propagate.js';
-import { withWeights } from './weight-edit.js';
+import { withWeights } from '../edit/weights.js';
 
 export interface ReconstructOptions {
   /** What is changed to make up for removed channels. Default `weights`. */

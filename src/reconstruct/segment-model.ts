@@ -3,7 +3,7 @@ import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { keyOf, type Segment, type SegmentNode, type SolveOrder } from './solve-order.js';
-import type { Weights } from './weight-edit.js';
+import type { Weights } from '../edit/weights.js';
 
 export interface SegmentContext {
   readonly order: SolveOrder;

@@ -2,9 +2,9 @@ import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { encodeFloats, floatsOf, floatTensor, withBytes, type FloatType } from '../onnx/values.js';
 import type { MatrixProduct } from '../linear/product.js';
 import { cholesky, solveRows } from '../linear/cholesky.js';
-import type { BiasSink } from './bias.js';
+import type { BiasSink } from '../layers/bias.js';
 import type { LayerHessian } from './hessians.js';
-import { forEachKept } from './layer.js';
+import { forEachKept } from '../layers/layer.js';
 
 /** New constants of the layers that read some channels, by node and input. */
 export type Replaced = Map<number, Map<number, Tensor>>;

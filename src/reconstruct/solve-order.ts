@@ -1,7 +1,7 @@
 import { findConstants, type ConstantSource } from '../ops/constants.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
-import type { FollowedLayer } from './layers.js';
+import type { FollowedLayer } from '../layers/find.js';
 
 /** A node of one of the two models, as a segment runs it. */
 export interface SegmentNode {

@@ -1,11 +1,12 @@
-import { nodeLabel, type AxisCoupling } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { PruneError } from '../errors.js';
 import { intsAttribute } from '../onnx/attributes.js';
 import { opsetOf } from '../onnx/domain.js';
 import { parameterOf } from '../ops/parameters.js';
 import { integersOf } from '../onnx/values.js';
 import type { Tensor } from '../onnx/tensor.js';
-import { atSize, type AxisChange, type Projection, type ShapeOf } from './projection.js';
+import { atSize, type AxisChange, type Projection, type ShapeOf } from '../plan/projection.js';
 import type { NodeChange, RewriteContext, RewriteRule } from './rule.js';
 import { extentOf, statedChange } from './stated.js';
 

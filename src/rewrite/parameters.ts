@@ -4,7 +4,7 @@ import type { Model } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { has } from '../ops/index.js';
-import type { ModelEdit } from './edit.js';
+import type { ModelEdit } from '../edit/model-edit.js';
 
 /** One use of a parameter, sliced. */
 export interface TensorSlice {

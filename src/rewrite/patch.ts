@@ -5,7 +5,7 @@ import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, floatTensor, integersOf, integerTensor, type FloatType } from '../onnx/values.js';
 import { isEntryReached, isReached, type Reach } from '../shapes/reach.js';
 import { addNode, divNode, mulNode } from '../ops/nodes.js';
-import type { ModelEdit } from './edit.js';
+import type { ModelEdit } from '../edit/model-edit.js';
 
 /** A computed value as it is and as it should be. */
 export interface Comparison {

@@ -1,8 +1,8 @@
 import type { AxisCoupling } from '../axes/couple.js';
 import { integerTensor } from '../onnx/values.js';
 import { gatherNode } from '../ops/nodes.js';
-import type { ModelEdit } from './edit.js';
-import type { Projection } from './projection.js';
+import type { ModelEdit } from '../edit/model-edit.js';
+import type { Projection } from '../plan/projection.js';
 
 /**
  * A permutation that lost positions is no longer a regular shuffle: it becomes one Gather with the order that is left.

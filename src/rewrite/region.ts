@@ -3,7 +3,7 @@ import type { ConstantSource } from '../ops/constants.js';
 import { graphAttributes } from '../onnx/attributes.js';
 import type { Node } from '../onnx/model.js';
 import { has } from '../ops/index.js';
-import type { Projection } from './projection.js';
+import type { Projection } from '../plan/projection.js';
 
 /**
  * Shape arithmetic: the values computed only from constants and sizes of values, along axes that a plan doesn't

@@ -1,28 +1,13 @@
 import type { AxisCoupling } from '../axes/couple.js';
 import { findConstants } from '../ops/constants.js';
-import type { KeptMasks } from '../axes/project.js';
 import type { Model } from '../onnx/model.js';
-import type { Runtime } from '../runtime/runtime.js';
-import type { Variation } from '../shapes/variation.js';
-import { ModelEdit } from './edit.js';
+import { ModelEdit } from '../edit/model-edit.js';
+import type { RewriteInput } from './input.js';
 import { replaceParameters, sliceOf, type TensorSlice } from './parameters.js';
 import { rewritePermutations } from './permutations.js';
-import { predictShapes, Projection, type ShapeOf } from './projection.js';
+import { predictShapes, Projection, type ShapeOf } from '../plan/projection.js';
 import { correctComputedSizes, planSizes } from './sizes.js';
 import { refreshValueInfos } from './value-infos.js';
-
-export interface RewriteInput {
-  readonly analysis: AxisCoupling;
-  /** Kept indices of factors, as `keptMasks(plan)` gives them. */
-  readonly masks: KeptMasks;
-  /** The model to slice: the analysed one with the same nodes, maybe with other weights. Default: the analysed one. */
-  readonly model?: Model;
-  /** Dense static shapes, those the analysis was made with. */
-  readonly shapeOf: ShapeOf;
-  /** Dense static shapes at other sizes of the symbolic dims, asked for only if the graph computes sizes. */
-  readonly variation?: (() => Promise<Variation | undefined>) | undefined;
-  readonly runtime: Runtime;
-}
 
 export interface RewriteResult {
   readonly model: Model;

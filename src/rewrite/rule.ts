@@ -1,5 +1,5 @@
 import type { Node } from '../onnx/model.js';
-import type { AxisChange } from './projection.js';
+import type { AxisChange } from '../plan/projection.js';
 
 /** What a rewrite rule may ask of the node it is applied to. */
 export interface RewriteContext {

@@ -9,12 +9,12 @@ import { elementBytes, integersOf, integerTensor, withBytes } from '../onnx/valu
 import { has, qualifiedName } from '../ops/index.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { NodeChanges, type Variant } from './changes.js';
-import type { ModelEdit } from './edit.js';
+import type { ModelEdit } from '../edit/model-edit.js';
 import type { Replacement } from './parameters.js';
 import { correct, isRight, numbersOf, uncorrectable, type Assembly, type Comparison } from './patch.js';
-import { predictShapes, type Projection } from './projection.js';
+import { predictShapes, type Projection } from '../plan/projection.js';
 import { findShapeRegion } from './region.js';
-import type { RewriteInput } from './rewrite.js';
+import type { RewriteInput } from './input.js';
 import type { NodeChange, RewriteRule } from './rule.js';
 import { rewriteRules } from './rules/index.js';
 import { denseSizes, otherShapes, type DenseSizes } from './variants.js';

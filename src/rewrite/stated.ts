@@ -3,7 +3,7 @@ import { expressionAxis } from '../axes/products.js';
 import type { StatedRelation } from '../axes/relation.js';
 import { floatAttribute } from '../onnx/attributes.js';
 import type { Node } from '../onnx/model.js';
-import type { AxisChange, Projection } from './projection.js';
+import type { AxisChange, Projection } from '../plan/projection.js';
 import type { NodeChange } from './rule.js';
 
 /** What a plan does to an expression of a relation's letters. */

@@ -1,6 +1,6 @@
 import type { AxisCoupling } from '../axes/couple.js';
 import type { Dimension, Graph, ValueInfo } from '../onnx/model.js';
-import { scaled, type Projection } from './projection.js';
+import { scaled, type Projection } from '../plan/projection.js';
 
 /** Brings the declared shapes of a rewritten graph up to date; symbolic dims stay symbolic. */
 export function refreshValueInfos(graph: Graph, analysis: AxisCoupling, projection: Projection): Graph {

@@ -9,8 +9,8 @@ import type { Shapes } from '../shapes/shapes.js';
 import type { Variation } from '../shapes/variation.js';
 import type { Variant } from './changes.js';
 import { numbersOf } from './patch.js';
-import type { Dims, ShapeOf } from './projection.js';
-import type { RewriteInput } from './rewrite.js';
+import type { Dims, ShapeOf } from '../plan/projection.js';
+import type { RewriteInput } from './input.js';
 
 /** Other sizes that computed operands are looked at, at least; more where one of them did not move. */
 const fewest = 2;

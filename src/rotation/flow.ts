@@ -1,5 +1,5 @@
 import type { PruningGroup } from '../groups/group.js';
-import type { FollowedLayer } from '../reconstruct/layers.js';
+import type { FollowedLayer } from '../layers/find.js';
 
 /**
  * Values through which the channels of a group run from the layers that write them to what sums over them, and meet

@@ -5,7 +5,7 @@ import type { Grouping, PruningGroup } from '../groups/group.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import type { Node } from '../onnx/model.js';
 import { has, operandOf } from '../ops/index.js';
-import { findLayers, type FollowedLayer } from '../reconstruct/layers.js';
+import { findLayers, type FollowedLayer } from '../layers/find.js';
 import type { Flow, ProductUse } from '../rotation/flow.js';
 
 /** All linear flows of a model's groups, in graph order. */

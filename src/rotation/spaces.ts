@@ -2,7 +2,7 @@ import type { Axis } from '../axes/axis.js';
 import { coordinates } from '../axes/project.js';
 import { PruneError } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';
-import type { FollowedLayer } from '../reconstruct/layers.js';
+import type { FollowedLayer } from '../layers/find.js';
 import {
   blockMap,
   blocksOf,

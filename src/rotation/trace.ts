@@ -6,7 +6,7 @@ import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatTensor, integerTensor } from '../onnx/values.js';
 import { has, operandIndex } from '../ops/index.js';
 import { asIdentity } from '../ops/nodes.js';
-import type { FollowedLayer } from '../reconstruct/layers.js';
+import type { FollowedLayer } from '../layers/find.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { partialModel, sessionInput } from '../shapes/session-model.js';

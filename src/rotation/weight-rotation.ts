@@ -5,9 +5,9 @@ import { floatAttribute } from '../onnx/attributes.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { encodeFloats, floatsOf, withBytes } from '../onnx/values.js';
-import { placeInWeight } from '../reconstruct/layer.js';
-import type { FollowedLayer } from '../reconstruct/layers.js';
-import type { Weights } from '../reconstruct/weight-edit.js';
+import { placeInWeight } from '../layers/layer.js';
+import type { FollowedLayer } from '../layers/find.js';
+import type { Weights } from '../edit/weights.js';
 import type { Matrix } from 'ml-matrix';
 import type { Part } from '../rotation/spaces.js';
 

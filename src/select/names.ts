@@ -1,5 +1,5 @@
 import picomatch from 'picomatch';
-import { nodeLabel } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { PruneError } from '../errors.js';
 import type { Grouping, PruningGroup } from '../groups/group.js';
 

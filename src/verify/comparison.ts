@@ -4,7 +4,7 @@ import { throwIfAborted } from '../errors.js';
 import type { Model } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
-import { atSize, indicesOf, type Projection } from '../rewrite/projection.js';
+import { atSize, indicesOf, type Projection } from '../plan/projection.js';
 import { randomInputs } from '../runtime/inputs.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { isFeedable } from '../runtime/tensors.js';

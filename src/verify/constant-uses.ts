@@ -1,4 +1,5 @@
-import { nodeLabel, type AxisCoupling } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import { findConstants, type ConstantSource } from '../ops/constants.js';
 import { capturedNames } from '../onnx/graph-index.js';
@@ -7,7 +8,7 @@ import { FreshNames } from '../onnx/names.js';
 import { sliceTensor } from '../onnx/slice.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatTensor, type FloatType } from '../onnx/values.js';
-import type { Projection } from '../rewrite/projection.js';
+import type { Projection } from '../plan/projection.js';
 import { isEqual, sameBytes, sameDims, type Kept } from './difference.js';
 import type { ProofFailure } from './report.js';
 

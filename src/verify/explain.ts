@@ -2,7 +2,7 @@ import type { AxisCoupling } from '../axes/couple.js';
 import type { Model } from '../onnx/model.js';
 import { sliceTensor } from '../onnx/slice.js';
 import type { Tensor } from '../onnx/tensor.js';
-import type { Projection } from '../rewrite/projection.js';
+import type { Projection } from '../plan/projection.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { inputChange, moveInputs, moveRounded } from './conditioning.js';

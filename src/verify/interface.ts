@@ -1,7 +1,7 @@
 import type { AxisCoupling } from '../axes/couple.js';
 import { findConstants } from '../ops/constants.js';
 import type { Model, ValueInfo } from '../onnx/model.js';
-import { scaled, type Projection } from '../rewrite/projection.js';
+import { scaled, type Projection } from '../plan/projection.js';
 import { sameBytes } from './difference.js';
 import type { ProofFailure } from './report.js';
 

@@ -1,4 +1,4 @@
-import { nodeLabel } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import type { Model, Node } from '../onnx/model.js';
 import { has } from '../ops/index.js';

@@ -10,8 +10,8 @@ import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { StoredData } from '../onnx/tensor-data.js';
 import { elementBytes, floatTensor, type FloatType } from '../onnx/values.js';
 import { mulNode } from '../ops/nodes.js';
-import { ModelEdit } from '../rewrite/edit.js';
-import { atSize, type AxisChange, type Projection, type ShapeOf } from '../rewrite/projection.js';
+import { ModelEdit } from '../edit/model-edit.js';
+import { atSize, type AxisChange, type Projection, type ShapeOf } from '../plan/projection.js';
 import { filledOutside, integerZeros, type IntegerZeros } from './integer-weights.js';
 import { maskStatistics } from './statistics.js';
 

@@ -1,5 +1,5 @@
 import type { AxisCoupling } from '../axes/couple.js';
-import { nodeLabel } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import type { Factor } from '../axes/axis.js';
 import type { KeptMasks } from '../axes/project.js';
 import { findConstants } from '../ops/constants.js';

@@ -1,4 +1,4 @@
-import { nodeLabel } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { findConstants } from '../ops/constants.js';
 import type { Model } from '../onnx/model.js';
 import { usedNames } from '../shapes/literals.js';

@@ -1,5 +1,5 @@
 import type { Model } from '../onnx/model.js';
-import type { Projection } from '../rewrite/projection.js';
+import type { Projection } from '../plan/projection.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { scaled, scalingOf, withScaledValues } from './calibrate.js';
 import { Comparison } from './comparison.js';
@@ -14,7 +14,7 @@ import { redrawWeights, withConstants } from './redraw.js';
 import type { OutputProof, ProofFailure, SkippedValue, VerifyReport } from './report.js';
 import { checkShapes } from './shape-check.js';
 import { Structure } from './structure.js';
-import type { VerifyInput } from './verify.js';
+import type { VerifyInput } from './input.js';
 
 /** One proof, from the outside in: interface, shapes, values, weights, and what each output rests on. */
 export class Proof {

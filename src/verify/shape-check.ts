@@ -1,8 +1,9 @@
-import { nodeLabel, type AxisCoupling } from '../axes/couple.js';
+import type { AxisCoupling } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { PruneError } from '../errors.js';
 import { findConstants } from '../ops/constants.js';
 import type { Model } from '../onnx/model.js';
-import { predictShapes, type Projection } from '../rewrite/projection.js';
+import { predictShapes, type Projection } from '../plan/projection.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
 import type { ProofFailure } from './report.js';

@@ -8,7 +8,8 @@ import { randomGenerator } from '../../src/random/random.js';
 import { rewriteModel } from '../../src/rewrite/rewrite.js';
 import { variationOf } from '../../src/shapes/variation.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
-import { verify, type VerifyInput } from '../../src/verify/verify.js';
+import type { VerifyInput } from '../../src/verify/input.js';
+import { verify } from '../../src/verify/verify.js';
 
 export interface RandomPlanOptions {
   readonly ratio?: number;

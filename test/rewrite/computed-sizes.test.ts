@@ -6,7 +6,7 @@ import { floatTensor, integersOf, integerTensor } from '../../src/onnx/values.js
 import { normal, randomGenerator } from '../../src/random/random.js';
 import { nodeRuntime } from '../../src/runtime/node.js';
 import { toRuntime } from '../../src/runtime/tensors.js';
-import { ModelEdit } from '../../src/rewrite/edit.js';
+import { ModelEdit } from '../../src/edit/model-edit.js';
 import { correct, type Comparison } from '../../src/rewrite/patch.js';
 import { readModel } from '../../src/files/model-file.js';
 import { pruneAtRandom } from '../oracles/pruned.js';

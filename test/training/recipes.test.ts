@@ -12,8 +12,9 @@ import { channelNorms, scaleChannels, sumByChannel, trainedGroups, type TrainedG
 import { IndispensableChannels } from '../../src/training/recipes/cric.js';
 import { gradual } from '../../src/training/recipes/gradual.js';
 import { groupLasso } from '../../src/training/recipes/group-lasso.js';
-import { hesso, hessoScores } from '../../src/training/recipes/hesso.js';
+import { hesso } from '../../src/training/recipes/hesso.js';
 import { maskSparsity } from '../../src/training/recipes/mask-sparsity.js';
+import { hessoScores } from '../../src/training/recipes/saliency.js';
 import type { ChannelScores, Chooser, Keeps, Moment } from '../../src/training/recipes/recipe.js';
 import { recipes, resolveRecipe } from '../../src/training/recipes/resolve.js';
 import { studentOf, valuesOf, type Student } from '../../src/training/student.js';

@@ -4,20 +4,8 @@ import { randomGenerator, type RandomGenerator } from '../../random/random.js';
 import { colour } from './colour.js';
 import { crop } from './crop.js';
 import { flip } from './flip.js';
+import type { PictureChange } from './picture.js';
 import { shift } from './shift.js';
-
-/** A picture of float32 numbers as they are fed: element (c, y, x) stands at c·channelStride + (y·width + x)·pixelStride. */
-export interface Picture {
-  readonly data: Float32Array;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly channelStride: number;
-  readonly pixelStride: number;
-}
-
-/** Changes one picture in place. */
-export type PictureChange = (picture: Picture, random: RandomGenerator) => void;
 
 /** Changes a batch; what it returns has the same names, types and shapes. Called with a generator of its own each time. */
 export type BatchChange = (batch: Batch, random: RandomGenerator) => Batch;

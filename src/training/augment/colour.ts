@@ -1,4 +1,4 @@
-import type { PictureChange } from './augmentation.js';
+import type { PictureChange } from './picture.js';
 
 /** The strongest change of contrast, and of brightness in standard deviations of the picture. */
 const strongest = 0.2;

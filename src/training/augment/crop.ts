@@ -1,4 +1,4 @@
-import type { PictureChange } from './augmentation.js';
+import type { PictureChange } from './picture.js';
 import { resample } from './resample.js';
 
 /** The smallest part of the area that is cut out. */

@@ -1,4 +1,4 @@
-import type { PictureChange } from './augmentation.js';
+import type { PictureChange } from './picture.js';
 
 /** Left and right change places in every second picture. */
 export const flip: PictureChange = (

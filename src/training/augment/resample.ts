@@ -1,4 +1,4 @@
-import type { Picture } from './augmentation.js';
+import type { Picture } from './picture.js';
 
 /** Where the pixel (y, x) of a new picture is read: at top + y·scaleY, left + x·scaleX of the old one. */
 export interface Sampling {

@@ -1,5 +1,5 @@
 import { integerBelow } from '../../random/random.js';
-import type { PictureChange } from './augmentation.js';
+import type { PictureChange } from './picture.js';
 import { resample } from './resample.js';
 
 /** Of each side, the farthest that a picture moves: 2 of 28 pixels. */

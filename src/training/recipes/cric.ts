@@ -1,6 +1,6 @@
 import { copyValues, type Values } from '../values.js';
 import { scaleChannels, type TrainedGroup } from './channels.js';
-import { hessoScores } from './hesso.js';
+import { hessoScores } from './saliency.js';
 import type { ChannelScores, Keeps, Moment } from './recipe.js';
 
 /** Points on the way to zero at which candidates are scored again. */

@@ -1,4 +1,4 @@
-import { nodeLabel } from '../axes/couple.js';
+import { nodeLabel } from '../onnx/names.js';
 import { findConstants } from '../ops/constants.js';
 import { capturedNames, indexGraph } from '../onnx/graph-index.js';
 import type { Model } from '../onnx/model.js';

@@ -5,18 +5,6 @@ import type { Node } from '../onnx/model.js';
 import { has } from '../ops/index.js';
 import type { Layer } from './layer.js';
 
-/** Which of a recurrence's two products a layer is. */
-export interface Recurrence {
-  readonly direction: number;
-  /** Whether this direction walks from the last step to the first. */
-  readonly isReversed: boolean;
-  /**
-   * The recurrent weights, which read the state that the step before left: that of the dense recurrence, as far as it is
-   * kept, since their own is not known before they are. Otherwise the input weights.
-   */
-  readonly ofState: boolean;
-}
-
 /**
  * The layers of a recurrent node, two for each direction: what the gates add up are a product with the input and one
  * with the state, and each of the two is kept by itself.

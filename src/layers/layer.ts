@@ -4,7 +4,6 @@ import { isFloat } from '../onnx/data-type.js';
 import type { Node } from '../onnx/model.js';
 import { has } from '../ops/index.js';
 import type { BiasSink } from './bias.js';
-import type { Recurrence } from './recurrent.js';
 
 /** Where the entries of a layer's matrix lie in its weight: at start + row · r + input · i + entry · e. */
 export interface WeightLayout {
@@ -17,6 +16,18 @@ export interface WeightLayout {
   readonly inputStride: number;
   /** Default 0. */
   readonly start?: number;
+}
+
+/** Which of a recurrence's two products a layer is. */
+export interface Recurrence {
+  readonly direction: number;
+  /** Whether this direction walks from the last step to the first. */
+  readonly isReversed: boolean;
+  /**
+   * The recurrent weights, which read the state that the step before left: that of the dense recurrence, as far as it is
+   * kept, since their own is not known before they are. Otherwise the input weights.
+   */
+  readonly ofState: boolean;
 }
 
 /** A node that multiplies an activation by a weight: what reconstruction solves for. */
