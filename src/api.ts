@@ -37,12 +37,16 @@ import type { VerifyReport } from './verify/report.js';
 
 /**
  * Reads a model. Weights stay views on the file's bytes; external data is read when it is asked for, and only from
- * the model's folder (for bytes: not at all). Its structure is checked before onnxruntime sees it.
+ * the model's folder (for bytes: not at all). Its structure is checked before onnxruntime sees it; nodes that don't stand
+ * in topological order are sorted.
  * @throws PruneError `invalid-file`, `unsafe-path`
  */
 export async function loadModel(source: string | URL | Uint8Array): Promise<Model> {
-  const { assertValid } = await import('./onnx/validate.js');
-  const model = await decode(source);
+  const [{ assertValid }, { inOrder }] = await Promise.all([
+    import('./onnx/validate.js'),
+    import('./onnx/order.js'),
+  ]);
+  const model = inOrder(await decode(source));
   assertValid(model);
   return model;
 }
@@ -189,7 +193,8 @@ export async function verify(
 }
 
 /**
- * Times models against each other, interleaved, on random inputs; the first is the baseline.
+ * Times models against each other, interleaved, on random inputs; the first is the baseline. Ops that onnxruntime doesn't
+ * know are left out, and named in the result.
  * @throws PruneError `runtime` if the provider isn't there or didn't run the compute nodes.
  */
 export async function bench(
@@ -197,15 +202,23 @@ export async function bench(
   given: BenchOptions = {},
 ): Promise<BenchResult> {
   const options = withDefaults(benchOptions, validate(benchOptions, given));
-  const [engine, runtime] = await Promise.all([import('./bench/bench.js'), runtimeOf(options)]);
+  const [engine, { knownPart }, runtime] = await Promise.all([
+    import('./bench/bench.js'),
+    import('./shapes/known-part.js'),
+    runtimeOf(options),
+  ]);
   const { onProgress, signal, ...rest } = options;
   const contestants = await Promise.all(
     models.map(async (entry, index) => {
       const { name, model } = isNamed(entry) ? entry : { name: nameOf(entry, index), model: entry };
-      return { name, model: await toModel(model) };
+      return {
+        name,
+        ...(await knownPart(await toModel(model), runtime, { shapes: options.shapes, signal })),
+      };
     }),
   );
-  return engine.bench(contestants, {
+  const leftOut = [...new Set(contestants.flatMap((contestant) => contestant.leftOut))];
+  const result = await engine.bench(contestants, {
     ...rest,
     runtime,
     memory: () => process.memoryUsage.rss(),
@@ -215,6 +228,7 @@ export async function bench(
         onProgress({ phase: 'bench', done: Math.round(100 * share), total: 100 }),
     }),
   });
+  return leftOut.length > 0 ? { ...result, leftOut } : result;
 }
 
 /**

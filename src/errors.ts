@@ -27,9 +27,24 @@ export class PruneError extends Error {
     message: string,
     options?: ErrorOptions,
   ) {
-    // Names in a damaged file may hold line breaks or terminal escapes.
-    super(message.replace(/\p{Cc}+/gu, ' '), options);
+    super(printable(message.replaceAll(/\s+/g, ' ')), options);
   }
+}
+
+/**
+ * What must not reach a terminal from a name in a file: control characters, which move the cursor and rewrite what was
+ * printed; bidirectional controls and line separators, which show one text for another; and what is no character.
+ */
+const hidden = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** A text of one line with such characters as escapes: `\u{1b}`. */
+export function printable(text: string): string {
+  return text.replace(hidden, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+}
+
+/** The same for a text of several lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }
 
 /** Throws a PruneError of code `aborted` if the signal was aborted. */

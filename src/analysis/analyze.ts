@@ -19,6 +19,7 @@ import type { AnalyzeOptions } from '../options/analyze.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
+import { checkRules, checkTaught } from './taught-rules.js';
 import { hasBranches, canonicalize, type CanonicalForm } from '../canonical/canonicalize.js';
 import { foldWeights } from '../canonical/weights.js';
 
@@ -33,6 +34,8 @@ export interface Analysis {
   readonly grouping: Grouping;
   readonly cost: CostModel;
   readonly runtime: Runtime;
+  /** What was wrong with the model and could be mended. */
+  readonly warnings: readonly string[];
   /** Milliseconds: `shapes` is spent in onnxruntime, `axes` is our own part. */
   readonly timings: { readonly shapes: number; readonly axes: number };
 }
@@ -47,9 +50,9 @@ export async function analyze(
   options: AnalyzeOptions & { readonly runtime: Runtime },
 ): Promise<Analysis> {
   const { runtime, signal, onProgress } = options;
-  admitModel(given, options.shapes);
+  const admitted = admitModel(given, options.shapes);
   const start = performance.now();
-  const plain = await foldWeights(inlineFunctions(given), runtime);
+  const plain = await foldWeights(inlineFunctions(admitted.model), runtime);
   onProgress?.({ phase: 'shapes', done: 0, total: 1 });
   const infer = (whole: Model, sizes = options.shapes): Promise<Shapes> =>
     inferShapes(whole, runtime, { ...(sizes && { shapes: sizes }), signal });
@@ -61,6 +64,7 @@ export async function analyze(
     opening && { ...options.shapes, ...Object.fromEntries(opening.shapes.inputs) },
   );
   admitOps(model, shapes, runtime);
+  checkRules(model, options.axisRules);
   const facts = await valueFacts(model, runtime, shapes);
   throwIfAborted(signal);
   onProgress?.({ phase: 'shapes', done: 1, total: 1 });
@@ -71,11 +75,12 @@ export async function analyze(
     ...(options.axisRules && { rules: options.axisRules }),
     ...(options.allowIo && { allowIo: ioFilter(options.allowIo) }),
   });
+  checkTaught(axes, options.axisRules);
   const grouping = buildGroups(axes);
   const cost = costModel(grouping);
   onProgress?.({ phase: 'axes', done: 1, total: 1 });
   const timings = { shapes: shaped - start, axes: performance.now() - shaped };
-  return { model, canonical, shapes, axes, grouping, cost, runtime, timings };
+  return { model, canonical, shapes, axes, grouping, cost, runtime, warnings: admitted.warnings, timings };
 }
 
 /** Computed integer vectors longer than this are data, not shapes or indices that a rule reads. */

@@ -75,7 +75,9 @@ export class AxisSystem {
       this.conflict(a, b, origin, `sizes ${a.size} and ${b.size} don't match`);
       return;
     }
-    if (a.size === 1) this.unifySingle(a, b, origin);
+    // Without positions there is nothing to tell apart, nor to remove.
+    if (a.size === 0) for (const empty of [a, b]) this.block(empty, { ...origin, why: 'it has no elements' });
+    else if (a.size === 1) this.unifySingle(a, b, origin);
     else if (a.kind === 'factor' && b.kind === 'factor') this.merge(a, b);
     else if (a.kind === 'factor') this.bind(a, b);
     else if (b.kind === 'factor') this.bind(b, a);

@@ -1,3 +1,4 @@
+import { emptyNamed } from '../onnx/named.js';
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import { PruneError, throwIfAborted } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
@@ -77,7 +78,7 @@ export async function bench(models: readonly BenchModel[], options: BenchOptions
       const bytes = model instanceof Uint8Array ? model : encodeModel(model);
       const before = options.memory?.();
       const loaded = await runtime.load(bytes, session);
-      const contestant: Contestant = { name, session: loaded, feeds: {}, samples: [], extras: {} };
+      const contestant: Contestant = { name, session: loaded, feeds: emptyNamed(), samples: [], extras: {} };
       contestants.push(contestant);
       const specs = inputSpecs(loaded, options);
       Object.assign(contestant.feeds, randomInputs(runtime, specs, seed));

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
-import { PruneError, type PruneErrorCode } from '../errors.js';
+import { inspect } from 'node:util';
+import { printable, printableLines, PruneError, type PruneErrorCode } from '../errors.js';
 
 /** Exit codes by kind of error; 0 is success. Documented in the help and the README. */
 export const exitCodes: Readonly<Record<PruneErrorCode, number>> = {
@@ -38,13 +39,24 @@ export const exitCodeMeanings: readonly (readonly [code: number, meaning: string
 /** One line on stderr, the whole error with `DEBUG` set, and the exit code. */
 export function reportFailure(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes['invalid-option'];
-  process.stderr.write(`error: ${oneLine(error)}\n`);
-  if (process.env['DEBUG']) console.error(error);
+  process.stderr.write(`error: ${printable(oneLine(error))}\n`);
+  if (process.env['DEBUG']) process.stderr.write(`${printableLines(inspect(error))}\n`);
   return exitCodes[error instanceof PruneError ? error.code : 'internal'];
+}
+
+/**
+ * What becomes of a stdout that takes nothing more. A reader that closes the pipe early, such as head, is no error.
+ * @returns the exit code
+ */
+export function reportFailedOutput({ code = 'unknown error' }: NodeJS.ErrnoException): number {
+  if (code === 'EPIPE') return 0;
+  process.stderr.write(`error: can't write to stdout (${code}); free space, or write to another file\n`);
+  return exitCodes.write;
 }
 
 function oneLine(error: unknown): string {
   if (error instanceof PruneError) return error.message.replaceAll(/\s*\n\s*/g, ' ');
   const message = error instanceof Error ? error.message : String(error);
+  if (/\bE[MN]FILE\b/.test(message)) return "too many files are open; raise the limit with 'ulimit -n'";
   return `${message.split('\n', 1)[0]!}; set DEBUG=1 for the details and report it`;
 }

@@ -1,16 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { PruneError } from '../errors.js';
+import { readWholeFile } from '../files/whole-file.js';
 
-/** @throws PruneError `invalid-file` */
+/** More than a plan of any model that fits in memory. */
+const maxBytes = 2 ** 28;
+/** A plan or a configuration needs a few levels; what walks over a deep one would run out of stack. */
+const maxDepth = 100;
+
+/** @throws PruneError `invalid-file`, also for what is no regular file, or is nested deeply */
 export function readJson(path: string): unknown {
-  let content: string;
-  try {
-    content = readFileSync(path, 'utf8');
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-    const remedy = code === 'ENOENT' ? 'check the path' : 'name a readable file';
-    throw new PruneError('invalid-file', `can't read '${path}' (${code}); ${remedy}`, { cause });
-  }
+  const content = new TextDecoder().decode(readWholeFile(path, { code: 'invalid-file', maxBytes }));
+  if (depthOf(content) > maxDepth)
+    throw new PruneError(
+      'invalid-file',
+      `'${path}' is nested more than ${maxDepth} levels deep; correct the file`,
+    );
   try {
     return JSON.parse(content);
   } catch (cause) {
@@ -21,4 +24,14 @@ export function readJson(path: string): unknown {
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Lists and objects around the innermost one of a JSON text. */
+function depthOf(json: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth);
+    else if (token === ']' || token === '}') depth--;
+  }
+  return deepest;
 }

@@ -1,9 +1,13 @@
 #!/usr/bin/env node
-import { main } from './program.js';
+import { reportFailure, reportFailedOutput } from './failure.js';
 
-// A reader that closes the pipe early, such as head, is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
-process.exitCode = await main(process.argv.slice(2));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(reportFailedOutput(error)));
+// There is no place left to say so.
+process.stderr.on('error', () => undefined);
+
+try {
+  const { main } = await import('./program.js');
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.exitCode = reportFailure(error);
+}

@@ -17,13 +17,18 @@ export async function sha256OfFile(path: string): Promise<string> {
 }
 
 /**
- * Refuses a plan that was made for another file.
+ * Refuses a plan that was made for another file, or that doesn't say for which. Without a plan there is nothing to check.
  * @throws PruneError `invalid-option`
  */
 export async function checkPlanModel(plan: unknown, path: string): Promise<void> {
+  if (plan === undefined) return;
   const model = isRecord(plan) ? plan['model'] : undefined;
   const planned = isRecord(model) ? model['sha256'] : undefined;
-  if (typeof planned !== 'string') return;
+  if (typeof planned !== 'string')
+    throw new PruneError(
+      'invalid-option',
+      "the plan doesn't say which model it was made for (model.sha256); use a plan as prune --plan writes it",
+    );
   const actual = await sha256OfFile(path);
   if (planned !== actual)
     throw new PruneError(

@@ -1,3 +1,4 @@
+import { printable } from '../errors.js';
 import type { Progress } from '../options/common.js';
 
 /** What each phase is for people. */
@@ -38,7 +39,7 @@ export class ProgressLine {
     this.shownAt = now;
     const { done, total, detail } = progress;
     const count = total > 1 ? ` ${done}/${total}` : '';
-    const line = `${labels[progress.phase]}${count}${detail ? ` ${detail}` : ''}`;
+    const line = printable(`${labels[progress.phase]}${count}${detail ? ` ${detail}` : ''}`);
     this.stream.write(`\r\u001b[2K${line.slice(0, (this.stream.columns || 80) - 1)}`);
   };
 

@@ -1,3 +1,4 @@
+import { printableLines } from '../errors.js';
 import type { CommonOptions } from '../options/common.js';
 import { ProgressLine } from './progress.js';
 
@@ -25,7 +26,7 @@ export async function inSession(
       common: { signal: abort.signal, onProgress: progress.update },
       print: (text) => {
         progress.clear();
-        if (!quiet) process.stdout.write(text);
+        if (!quiet) process.stdout.write(printableLines(text));
       },
     });
   } finally {

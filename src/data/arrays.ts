@@ -1,3 +1,4 @@
+import { emptyNamed } from '../onnx/named.js';
 import { PruneError } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { BatchTensor, Examples, ModelInput } from './batch.js';
@@ -66,7 +67,7 @@ export function arrayExamples(
     description: isIdentity(normalization) ? file : `${file}, ${describeNormalization(normalization)}`,
     // eslint-disable-next-line @typescript-eslint/require-await
     async read(indices) {
-      const batch: Record<string, BatchTensor> = {};
+      const batch = emptyNamed<BatchTensor>();
       for (const [name, column] of columns) batch[name] = readColumn(name, column, indices, normalization);
       return batch;
     },

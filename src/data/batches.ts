@@ -1,3 +1,4 @@
+import { emptyNamed } from '../onnx/named.js';
 import { PruneError } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
 import { arrayExamples } from './arrays.js';
@@ -50,8 +51,8 @@ async function readBatch(
   indices: Uint32Array,
   valid: number,
 ): Promise<Batch> {
-  const fed: Record<string, BatchTensor> = {};
-  const extras: Record<string, BatchTensor> = {};
+  const fed = emptyNamed<BatchTensor>();
+  const extras = emptyNamed<BatchTensor>();
   for (const [name, tensor] of Object.entries(await examples.read(indices))) {
     (inputs.some((input) => input.name === name) ? fed : extras)[name] = tensor;
   }

@@ -39,7 +39,8 @@ export function allocate(dtype: ElementType, count: number): Elements {
 export function viewElements(dtype: ElementType, bytes: Uint8Array): Elements {
   const Constructor = typedArrays[dtype];
   const size = Constructor.BYTES_PER_ELEMENT;
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // The slice of a Buffer would be a view.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : Uint8Array.from(bytes);
   return new Constructor(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
 }
 

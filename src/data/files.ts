@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { PruneError } from '../errors.js';
+import { readWholeFile } from '../files/whole-file.js';
 import { arrayExamples } from './arrays.js';
 import { batchExamples } from './batches.js';
 import type { BatchTensor, DataSource, Examples, ModelInput } from './batch.js';
@@ -36,7 +37,7 @@ export async function openData(
   const read = folder
     ? await imageFolderExamples(options.path, onlyInput(inputs, options.input), options)
     : await fileExamples(options, inputs);
-  const examples = options.labels === undefined ? read : await withLabels(read, options.labels, options);
+  const examples = options.labels === undefined ? read : withLabels(read, options.labels, options);
   // The files of a folder are sorted by class: the first ones alone would be of one class.
   const sorted = folder && examples.labels !== undefined && options.limit !== undefined;
   return batchExamples(
@@ -48,7 +49,7 @@ export async function openData(
 
 async function fileExamples(options: DataOptions, inputs: readonly ModelInput[]): Promise<Examples> {
   const file = basename(options.path);
-  const bytes = await readBytes(options.path);
+  const bytes = readBytes(options.path);
   const format = options.format ?? detectFormat(bytes, options.path);
   switch (format) {
     case 'npz':
@@ -94,7 +95,7 @@ async function idxExamples(
   const file = basename(options.path);
   const images = parseIdx(bytes, file, options.unpackLimit);
   const neighbour = options.labels === undefined ? await idxLabelsPath(options.path) : undefined;
-  const labels = neighbour === undefined ? undefined : await readLabels(neighbour, options.unpackLimit);
+  const labels = neighbour === undefined ? undefined : readLabels(neighbour, options.unpackLimit);
   if (labels) checkLabelCount(labels, images.dims[0]!, basename(neighbour!));
   return stackExamples(images, labels, onlyInput(inputs, options.input), options);
 }
@@ -128,40 +129,35 @@ async function idxLabelsPath(imagesPath: string): Promise<string | undefined> {
   return undefined;
 }
 
-async function withLabels(examples: Examples, path: string, options: DataOptions): Promise<Examples> {
-  const labels = await readLabels(path, options.unpackLimit);
+function withLabels(examples: Examples, path: string, options: DataOptions): Examples {
+  const labels = readLabels(path, options.unpackLimit);
   checkLabelCount(labels, examples.count, basename(path));
   return { ...examples, labels };
 }
 
 /** Class indices from `.npy`, IDX (gzipped or not) or text. */
-export async function readLabels(path: string, unpackLimit?: number): Promise<Int32Array> {
+export function readLabels(path: string, unpackLimit?: number): Int32Array {
   const file = basename(path);
-  const bytes = await readBytes(path);
+  const bytes = readBytes(path);
   if (bytes[0] === 0x93) return labelsOfTensor(parseNpy(bytes, file), file);
   const plain = isGzip(bytes) ? gunzip(bytes, file, unpackLimit) : bytes;
   if (isIdx(plain)) return labelsOfTensor(parseIdx(plain, file), file);
   return parseLabelText(new TextDecoder().decode(plain), file);
 }
 
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+/** What one buffer holds. */
+const maxBytes = 2 ** 31 - 1;
+
+function readBytes(path: string): Uint8Array {
+  return readWholeFile(path, {
+    code: 'invalid-data',
+    label: 'data',
+    maxBytes,
+    remedy: 'check that it is a readable file under 2 GiB',
+  });
 }
 
 async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-}
-
-function unreadable(path: string, cause: unknown): PruneError {
-  const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-  const remedy = code === 'ENOENT' ? 'check the path' : 'check that it is a readable file under 2 GiB';
-  return new PruneError('invalid-data', `can't read data '${path}' (${code}); ${remedy}`, { cause });
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() ?? false;
 }

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type sharpModule from 'sharp';
 import { PruneError } from '../errors.js';
@@ -122,6 +122,8 @@ async function imagesIn(folder: string): Promise<string[]> {
 async function decode(sharp: Sharp, path: string, frame: Frame): Promise<Pixels> {
   const { height, width, channels } = frame;
   try {
+    // A pipe would be waited for.
+    if (!(await stat(path)).isFile()) throw new Error('it is no file');
     const image = sharp(path);
     const { width: sourceWidth, height: sourceHeight } = await image.metadata();
     let pipeline = image.removeAlpha().toColourspace(channels === 1 ? 'b-w' : 'srgb');

@@ -1,3 +1,4 @@
+import { emptyNamed, ownValue } from '../onnx/named.js';
 import { PruneError } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
 import { fillNormal, integerBelow, randomGenerator } from '../random/random.js';
@@ -33,7 +34,7 @@ export function noiseData(
       kind === 'random' ? `random noise, seed ${seed}` : `data-free: synthetic examples, seed ${seed}`,
     // eslint-disable-next-line @typescript-eslint/require-await
     async read(indices) {
-      const tensors: Record<string, BatchTensor> = {};
+      const tensors = emptyNamed<BatchTensor>();
       for (const { input, example } of resolved) {
         tensors[input.name] = noiseTensor(input, example, indices, seed, integersBelow, kind);
       }
@@ -70,7 +71,7 @@ function noiseTensor(
 }
 
 function resolvedShape(input: ModelInput, shapes: Readonly<Record<string, readonly number[]>>): number[] {
-  const given = shapes[input.name];
+  const given = ownValue(shapes, input.name);
   if (given && given.length !== input.dims.length) throw shapeMismatch(input, given, 'give as many sizes');
   if (input.dims.length === 0) {
     throw new PruneError(

@@ -4,20 +4,22 @@ import { unzip } from './compression.js';
 import { allocate, bytesPerElement, swapBytes, viewElements, type ElementType } from './elements.js';
 
 /** Type characters of NumPy's `descr`, without the byte order. */
-const elementTypes: Readonly<Record<string, ElementType>> = {
-  b1: 'bool',
-  i1: 'int8',
-  i2: 'int16',
-  i4: 'int32',
-  i8: 'int64',
-  u1: 'uint8',
-  u2: 'uint16',
-  u4: 'uint32',
-  u8: 'uint64',
-  f2: 'float16',
-  f4: 'float32',
-  f8: 'float64',
-};
+const elementTypes: ReadonlyMap<string, ElementType> = new Map(
+  Object.entries({
+    b1: 'bool',
+    i1: 'int8',
+    i2: 'int16',
+    i4: 'int32',
+    i8: 'int64',
+    u1: 'uint8',
+    u2: 'uint16',
+    u4: 'uint32',
+    u8: 'uint64',
+    f2: 'float16',
+    f4: 'float32',
+    f8: 'float64',
+  } as const),
+);
 
 /**
  * Reads one `.npy` array (format versions 1 to 3, either byte order, C or Fortran order) as C order.
@@ -43,7 +45,7 @@ export function parseNpy(bytes: Uint8Array, file: string): BatchTensor {
   const descr = /'descr'\s*:\s*'([<>|=]?)(\w+)'/.exec(header);
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(header)?.[1];
   const shape = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(header)?.[1];
-  const dtype = descr ? elementTypes[descr[2]!] : undefined;
+  const dtype = descr ? elementTypes.get(descr[2]!) : undefined;
   if (!dtype) {
     const found = descr?.[2] ?? /'descr'\s*:\s*([^,}]*)/.exec(header)?.[1]?.trim() ?? 'nothing';
     throw fail(`has elements of type ${found}; save numbers or booleans (array.astype('float32'))`);
@@ -61,7 +63,7 @@ export function parseNpy(bytes: Uint8Array, file: string): BatchTensor {
 
   let body = bytes.subarray(start);
   if (descr![1] === '>' && bytesPerElement(dtype) > 1) {
-    body = body.slice();
+    body = Uint8Array.from(body);
     swapBytes(body, bytesPerElement(dtype));
   }
   const tensor = { dtype, dims, data: viewElements(dtype, body) };

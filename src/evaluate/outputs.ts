@@ -1,3 +1,4 @@
+import { emptyNamed } from '../onnx/named.js';
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import type { Batch, BatchTensor } from '../data/batch.js';
 import { isElementType, type Elements } from '../data/elements.js';
@@ -11,7 +12,7 @@ export type Outputs = Readonly<Record<string, BatchTensor>>;
 /** Runs one batch. Outputs that are no tensors of numbers (strings, sequences) are left out. */
 export async function runBatch(runtime: Runtime, session: InferenceSession, batch: Batch): Promise<Outputs> {
   const results = await session.run(feedsOf(runtime, batch.inputs));
-  const outputs: Record<string, BatchTensor> = {};
+  const outputs = emptyNamed<BatchTensor>();
   for (const name of session.outputNames) {
     const result = results[name];
     if (result && isElementType(result.type)) {

@@ -1,19 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { access, lstat, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { PruneError, throwIfAborted } from '../errors.js';
 import { blockBytes, MemoryBytes, type ByteSource } from '../onnx/bytes.js';
+import { otherKind } from './whole-file.js';
 
 /**
- * Throws if a file can't be written there, so that hours of work don't end in an error. Creates nothing.
- * @throws PruneError `write` for a missing or read-only folder, a folder as the target, a read-only file.
+ * Throws if a file can't be written there, so that hours of work don't end in an error. Creates and opens nothing.
+ * @throws PruneError `write` for a missing or read-only folder, a read-only file, and what is no regular file: a folder,
+ *   a device, a pipe or a socket, also behind a symbolic link.
  */
 export async function checkWritable(path: string): Promise<void> {
   const folder = dirname(resolve(path));
   const target = await statOrUndefined(path);
-  if (target?.isDirectory()) throw cannotWrite(path, 'it is a folder', 'name a file');
+  checkKind(path, target);
   const parent = await statOrUndefined(folder);
   if (!parent) throw cannotWrite(path, 'its folder does not exist', 'create the folder');
   if (!parent.isDirectory()) throw cannotWrite(path, 'its parent is no folder', 'choose another path');
@@ -49,6 +51,8 @@ export async function writeTogether(files: readonly NewFile[], signal?: AbortSig
     for (const next of files) {
       path = next.path;
       const target = await linkTarget(path);
+      // Renamed over, a device would be gone.
+      checkKind(path, await statOrUndefined(target));
       const temporary = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.tmp`);
       const file = await open(temporary, 'wx');
       written.push({ path, temporary, target });
@@ -148,6 +152,11 @@ async function syncFolder(folder: string): Promise<void> {
 async function linkTarget(path: string): Promise<string> {
   const link = await lstat(path).catch(() => undefined);
   return link?.isSymbolicLink() ? realpath(path) : resolve(path);
+}
+
+function checkKind(path: string, found: Stats | undefined): void {
+  const kind = found && otherKind(found);
+  if (kind !== undefined) throw cannotWrite(path, `it is ${kind}`, 'name a file');
 }
 
 async function statOrUndefined(path: string) {

@@ -1,4 +1,4 @@
-import { open, realpath, rm, stat } from 'node:fs/promises';
+import { realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { PruneError } from '../errors.js';
@@ -8,6 +8,7 @@ import { checkWritable, writeTogether } from './atomic-file.js';
 import { externalFiles } from './external-files.js';
 import { dataFilesOf, isDataFileName, layOutExternal, type ExternalDataMode } from './external-layout.js';
 import { FileBytes } from './file-bytes.js';
+import { otherKind } from './whole-file.js';
 
 export { checkWritable };
 export type { ExternalDataMode };
@@ -96,10 +97,8 @@ async function openFile(path: string): Promise<FileBytes> {
   try {
     // Before opening: that would block on a pipe.
     const found = await stat(path);
-    if (!found.isFile()) {
-      const what = found.isDirectory() ? 'a folder' : 'no file';
-      throw new PruneError('invalid-file', `'${path}' is ${what}; name an onnx file`);
-    }
+    const kind = otherKind(found);
+    if (kind !== undefined) throw new PruneError('invalid-file', `'${path}' is ${kind}; name an onnx file`);
     if (found.size > maxModelBytes) {
       const message = `'${path}' has more than 2 GiB, no onnx file can; use external data`;
       throw new PruneError('invalid-file', message);
@@ -121,8 +120,8 @@ const isDenied = ({ cause }: PruneError): boolean =>
   (cause as NodeJS.ErrnoException | undefined)?.code === 'EACCES';
 
 async function exists(path: string): Promise<boolean> {
-  return open(path, 'r').then(
-    (file) => file.close().then(() => true),
+  return stat(path).then(
+    () => true,
     (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
   );
 }

@@ -45,6 +45,11 @@ function decode(file: ByteSource, outline: () => Outline, options: DecodeOptions
   const name = options.name ?? 'the model';
   if (file.byteLength === 0)
     throw new PruneError('invalid-file', `${name} is empty; download or export it again`);
+  if (isOrtFormat(file))
+    throw new PruneError(
+      'invalid-file',
+      `${name} is in onnxruntime's own format (.ort); give the .onnx file that it was converted from`,
+    );
   try {
     const { message, table } = decodeProto(outline());
     return new Decoder(table, file, options.external).model(message);
@@ -78,6 +83,11 @@ export function encodeModelParts(model: Model, options: EncodeOptions = {}): Byt
   const parts = encodeProto(message, encoder.extras);
   checkSize(total(parts));
   return parts;
+}
+
+/** By the identifier of its flatbuffer. */
+function isOrtFormat(file: ByteSource): boolean {
+  return file.byteLength >= 8 && new TextDecoder('latin1').decode(file.read(4, 8)) === 'ORTM';
 }
 
 const total = (parts: readonly ByteSource[]): number =>

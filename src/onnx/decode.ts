@@ -19,6 +19,7 @@ import type {
   ValueType,
 } from './model.js';
 import { bigInteger, safeInteger } from './proto-integers.js';
+import { extraFields } from './attribute-fields.js';
 import type { SideTable } from './unknown-fields.js';
 import { MalformedError } from './wire.js';
 
@@ -91,7 +92,7 @@ export class Decoder {
     return {
       name: message.name,
       opType: message.opType,
-      domain: normalDomain(message.domain),
+      ...domainOf(message),
       inputs: message.input,
       outputs: message.output,
       attributes,
@@ -104,7 +105,12 @@ export class Decoder {
     const { name, docString, refAttrName: reference } = message;
     const value = this.attributeValue(message);
     // The encoded message of kind 'other' holds its unknown fields.
-    return { name, docString, reference, ...value, ...(value.type === 'other' ? {} : this.unknown(message)) };
+    if (value.type === 'other') return { name, docString, reference, ...value };
+    return {
+      ...{ name, docString, reference, ...value },
+      ...this.unknown(message),
+      ...extraFields(this.encoded(message), value),
+    };
   }
 
   private attributeValue(message: Message<'AttributeProto'>): AttributeValue {
@@ -179,7 +185,7 @@ export class Decoder {
   private functionBody(message: Message<'FunctionProto'>): FunctionBody {
     return {
       name: message.name,
-      domain: normalDomain(message.domain),
+      ...domainOf(message),
       inputs: message.input,
       outputs: message.output,
       attributes: message.attribute,
@@ -209,6 +215,11 @@ export class Decoder {
   private encoded(message: object): Uint8Array {
     return this.table.encoded.get(message)!;
   }
+}
+
+function domainOf({ domain }: { readonly domain: string }) {
+  const normal = normalDomain(domain);
+  return { domain: normal, ...(normal !== domain && { spelledDomain: domain }) };
 }
 
 function required<T>(message: Message<'AttributeProto'>, value: T | null | undefined): T {

@@ -1,6 +1,7 @@
 import type onnxProto from 'onnx-proto';
 
 import { dataTypeToNumber } from './data-type.js';
+import { normalDomain } from './domain.js';
 import type { StringEntry } from './message.js';
 import type {
   Attribute,
@@ -80,7 +81,7 @@ export class Encoder {
       output: node.outputs as string[],
       ...text('name', node.name),
       opType: node.opType,
-      ...text('domain', node.domain),
+      ...text('domain', spelled(node)),
       attribute: Array.from(node.attributes.values(), (entry) => this.attribute(entry)),
       ...text('docString', node.docString),
     };
@@ -94,8 +95,10 @@ export class Encoder {
       type: attributeTypes[attribute.type],
       ...text('docString', attribute.docString),
       ...text('refAttrName', attribute.reference),
-      ...(attribute.reference === '' && this.attributeValue(attribute)),
+      ...(attribute.reference === '' && !attribute.nanFields && this.attributeValue(attribute)),
     };
+    if (attribute.nanFields) this.append(message, attribute.nanFields);
+    if (attribute.strayFields) this.append(message, attribute.strayFields);
     return this.withUnknown(message, attribute.unknown);
   }
 
@@ -185,7 +188,7 @@ export class Encoder {
       node: body.nodes.map((node) => this.node(node)),
       ...text('docString', body.docString),
       opsetImport: body.opsetImports.map((entry) => this.opsetImport(entry)),
-      ...text('domain', body.domain),
+      ...text('domain', spelled(body)),
     };
     return this.withUnknown(message as InstanceType<Proto['FunctionProto']>, body.unknown);
   }
@@ -213,6 +216,11 @@ export class Encoder {
     if (extras) extras.push(...parts);
     else this.extras.set(message, [...parts]);
   }
+}
+
+/** As the file spelled it, if it is still that domain. */
+function spelled({ domain, spelledDomain }: Pick<Node, 'domain' | 'spelledDomain'>): string {
+  return spelledDomain !== undefined && normalDomain(spelledDomain) === domain ? spelledDomain : domain;
 }
 
 function text<K extends string>(key: K, value: string): { [P in K]?: string } {

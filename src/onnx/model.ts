@@ -57,6 +57,8 @@ export interface Node extends Message {
   readonly opType: string;
   /** `''` for the default domain (also where the file says `ai.onnx`). */
   readonly domain: string;
+  /** The domain as the file spells it, where that is not `domain`. */
+  readonly spelledDomain?: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, Attribute>;
@@ -68,6 +70,10 @@ interface AttributeBase extends Message {
   readonly docString: string;
   /** Inside a function body: the function attribute this one refers to; `''` otherwise. */
   readonly reference: string;
+  /** Fields of other types than its own, encoded. */
+  readonly strayFields?: Uint8Array;
+  /** The field of a float value that holds NaNs, encoded: a number keeps no payload of them. */
+  readonly nanFields?: Uint8Array;
 }
 
 export type AttributeValue =
@@ -116,6 +122,7 @@ export type ValueType =
 export interface FunctionBody extends Message {
   readonly name: string;
   readonly domain: string;
+  readonly spelledDomain?: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: readonly string[];

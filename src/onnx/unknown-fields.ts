@@ -11,6 +11,7 @@ import protobuf from 'protobufjs/minimal.js';
 import { PruneError } from '../errors.js';
 import { copyAll, MemoryBytes, type ByteSource } from './bytes.js';
 import type { FileRange, Outline } from './outline.js';
+import { bytesOfEscaped, textOf } from './utf8.js';
 import { concatBytes, MalformedError, splitFields } from './wire.js';
 
 export const { onnx } = onnxProto;
@@ -91,6 +92,10 @@ class RecordingReader extends protobuf.Reader {
     return this.buf.subarray(start, this.pos);
   }
 
+  override string(): string {
+    return textOf(this.bytes());
+  }
+
   override skipType(wireType: number): this {
     const start = this.tagStart;
     if (this.buf[start]! < 8) throw new MalformedError('a field has the number 0');
@@ -169,8 +174,19 @@ function encodeAs(
       for (const bytes of extras.get(inner) ?? []) appendRaw(out, bytes);
       return out;
     },
-    () => finish(type.encode(message, protobuf.Writer.create())),
+    () => finish(type.encode(message, losslessWriter())),
   );
+}
+
+/** Writes texts as `textOf` read them. */
+function losslessWriter(): protobuf.Writer {
+  const writer = protobuf.Writer.create();
+  const plain = writer.string.bind(writer);
+  writer.string = (value) => {
+    const bytes = bytesOfEscaped(value);
+    return bytes ? writer.bytes(bytes) : plain(value);
+  };
+  return writer;
 }
 
 /** What `Writer.finish` does, but for deferred bytes. */
@@ -284,10 +300,8 @@ function decodeTensor(
 
 function isCarriedAlong(message: object): boolean {
   if (message instanceof onnx.TypeProto) return !message.tensorType;
-  if (message instanceof onnx.AttributeProto) {
-    const type: number = message.type;
-    return type < 1 || type > 10 || (message.refAttrName !== '' && !message.t && !message.g);
-  }
+  // Typed ones too: what they hold besides their value is found there.
+  if (message instanceof onnx.AttributeProto) return true;
   return (
     message instanceof onnx.SparseTensorProto ||
     message instanceof onnx.TrainingInfoProto ||

@@ -28,6 +28,9 @@ export function splitFields(bytes: Uint8Array, start: number, end: number): Wire
     }
     throw new MalformedError('a number is cut off');
   };
+  /** Groups that are open: with all that is in them they are one field. */
+  let open = 0;
+  let outer: Omit<WireField, 'end'> | undefined;
   while (at < end) {
     const fieldStart = at;
     const tag = varint();
@@ -40,10 +43,16 @@ export function splitFields(bytes: Uint8Array, start: number, end: number): Wire
       const length = varint();
       content = at;
       at += length;
-    } else throw new MalformedError(`wire type ${wireType} is not in use`);
+    } else if (wireType === 3) open++;
+    else if (wireType === 4 && open > 0) open--;
+    else throw new MalformedError(`wire type ${wireType} is not in use`);
     if (at > end) throw new MalformedError('a field runs past the end of its message');
-    fields.push({ number: Math.floor(tag / 8), wireType, start: fieldStart, content, end: at });
+    outer ??= { number: Math.floor(tag / 8), wireType, start: fieldStart, content };
+    if (open > 0) continue;
+    fields.push({ ...outer, end: at });
+    outer = undefined;
   }
+  if (open > 0) throw new MalformedError('a group is cut off');
   return fields;
 }
 

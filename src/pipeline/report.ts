@@ -69,6 +69,7 @@ function reportOf(draft: Draft, timings: PruneReport['timings']): PruneReport {
     sparsification: stated.sparsification,
     training: stated.training,
     warnings: [
+      ...dense.warnings,
       ...shapes.unknownOps.map(
         ({ node, op }) => `onnxruntime doesn't know op ${op} of node '${node}'; it was left out of the proof`,
       ),

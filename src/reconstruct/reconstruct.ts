@@ -7,7 +7,7 @@ import type { Tensor } from '../onnx/tensor.js';
 import { Projection } from '../plan/projection.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Shapes } from '../shapes/shapes.js';
-import { maskedModel } from '../verify/masked.js';
+import { maskedModel } from '../masking/masked.js';
 import { reconstructDefaults } from './defaults.js';
 import { findLayers } from '../layers/find.js';
 import { LayerSolver, type LayerOutcome } from './layer-solver.js';

@@ -1,5 +1,8 @@
+import { printable } from '../errors.js';
+
 /** Lays rows out in columns: the first column left-aligned, all others right-aligned, two spaces between. */
-export function alignColumns(rows: readonly (readonly string[])[], indent = ''): string[] {
+export function alignColumns(texts: readonly (readonly string[])[], indent = ''): string[] {
+  const rows = texts.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows)
     row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
@@ -16,6 +19,7 @@ export function alignLabels(
   entries: readonly (readonly [label: string, text: string])[],
   width = 0,
 ): string[] {
-  const column = Math.max(width, ...entries.map(([label]) => label.length));
-  return entries.map(([label, text]) => `${label.padEnd(column)}  ${text}`);
+  const shown = entries.map(([label, text]) => [printable(label), text] as const);
+  const column = Math.max(width, ...shown.map(([label]) => label.length));
+  return shown.map(([label, text]) => `${label.padEnd(column)}  ${text}`);
 }

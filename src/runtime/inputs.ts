@@ -1,3 +1,4 @@
+import { emptyNamed, ownValue } from '../onnx/named.js';
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import { PruneError } from '../errors.js';
 import { encodeFloats } from '../onnx/values.js';
@@ -50,7 +51,7 @@ export function inputSpecs(session: InferenceSession, options: InputShapeOptions
   });
   const sizes = symbolSizes(metadata, shapes, batch);
   return metadata.map(({ name, dtype, dims }) => {
-    const given = shapes[name];
+    const given = ownValue(shapes, name);
     if (given !== undefined && dims.length > 0 && given.length !== dims.length) {
       throw new PruneError(
         'invalid-option',
@@ -72,7 +73,7 @@ function symbolSizes(
   const sizes = new Map<string, number>();
   for (const { name, dims } of inputs) {
     for (const [axis, dim] of dims.entries()) {
-      const given = shapes[name]?.[axis];
+      const given = ownValue(shapes, name)?.[axis];
       if (typeof dim === 'string' && dim !== '' && given !== undefined && !sizes.has(dim))
         sizes.set(dim, given);
     }
@@ -97,7 +98,7 @@ export function randomInputs(
   inputs: readonly InputSpec[],
   seed: number | string = 0,
 ): Record<string, Tensor> {
-  const feeds: Record<string, Tensor> = {};
+  const feeds = emptyNamed<Tensor>();
   for (const { name, dtype, shape } of inputs) {
     const count = elementCount(shape);
     if (!(count <= maxRandomElements))

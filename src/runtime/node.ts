@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import type * as Ort from 'onnxruntime-node';
 import { PruneError } from '../errors.js';
+import { aliased } from './aliases.js';
 import { parseProfile } from './profile.js';
 import { installHint } from './providers.js';
 import type { Runtime, SessionOptions } from './runtime.js';
@@ -42,14 +43,19 @@ class NodeRuntime implements Runtime {
   async load(model: Uint8Array, options: SessionOptions = {}): Promise<InferenceSession> {
     const { provider = 'cpu', optimization = 'all', threads, profile } = options;
     try {
-      const session = await this.ort.InferenceSession.create(model, {
-        executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
-        graphOptimizationLevel: optimization,
-        logSeverityLevel: 4,
-        ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-        ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
-      });
-      return rewrapErrors(session);
+      const create = (bytes: Uint8Array): Promise<InferenceSession> =>
+        this.ort.InferenceSession.create(bytes, {
+          executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
+          graphOptimizationLevel: optimization,
+          logSeverityLevel: 4,
+          ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+          ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
+        });
+      const session = await create(model);
+      const other = aliased(model, [...session.inputNames, ...session.outputNames]);
+      if (!other) return rewrapErrors(session);
+      await session.release();
+      return other.wrap(rewrapErrors(await create(other.bytes)));
     } catch (error) {
       const hint = provider === 'cpu' ? '' : `; ${installHint(provider)}`;
       throw new PruneError('runtime', `onnxruntime can't load the model: ${firstLine(error)}${hint}`, {

@@ -1,3 +1,4 @@
+import { emptyNamed } from '../onnx/named.js';
 import type { Tensor as RuntimeTensor } from 'onnxruntime-common';
 import { PruneError } from '../errors.js';
 import { type DataType, dataTypes } from '../onnx/data-type.js';
@@ -33,9 +34,10 @@ export function feedsOf(
   runtime: Runtime,
   inputs: Readonly<Record<string, Feedable>>,
 ): Record<string, RuntimeTensor> {
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, { dtype, data, dims }]) => [name, runtime.tensor(dtype, data, dims)]),
-  );
+  const feeds = emptyNamed<RuntimeTensor>();
+  for (const [name, { dtype, data, dims }] of Object.entries(inputs))
+    feeds[name] = runtime.tensor(dtype, data, dims);
+  return feeds;
 }
 
 /** Bytes of tensors of numbers. */

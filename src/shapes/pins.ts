@@ -1,3 +1,4 @@
+import { ownValue } from '../onnx/named.js';
 import { PruneError } from '../errors.js';
 import type { Dimension, Graph, ValueInfo } from '../onnx/model.js';
 import type { SizeGuess } from './guess.js';
@@ -46,7 +47,7 @@ export function pinInputs(
     const dims = dimsOf(input);
     const axes = (dims ?? []).flatMap((dim, axis) => (isSize(dim.value) ? [] : [axis]));
     if (axes.length > 0) symbolic.set(input.name, axes);
-    const override = overrides[input.name];
+    const override = ownValue(overrides, input.name);
     if (override !== undefined) shapes.set(input.name, [...override]);
     else if (dims !== undefined) {
       const pinned = dims.map(({ value }, axis) =>

@@ -1,3 +1,4 @@
+import { emptyNamed } from '../onnx/named.js';
 import { PruneError } from '../errors.js';
 import { isFloat } from '../onnx/data-type.js';
 import type { Model } from '../onnx/model.js';
@@ -37,7 +38,7 @@ export async function givenFeed(
   given: Readonly<Record<string, Tensor>>,
   signal: AbortSignal | undefined,
 ): Promise<Feed> {
-  const shapes: Record<string, readonly number[]> = {};
+  const shapes = emptyNamed<readonly number[]>();
   for (const [name, tensor] of Object.entries(given)) {
     shapes[name] = tensor.dims;
     const wrong = isFloat(tensor.dtype) ? floatsOf(tensor).find((x) => !Number.isFinite(x)) : undefined;

@@ -1,3 +1,4 @@
+import { emptyNamed } from '../onnx/named.js';
 import type { InferenceSession } from 'onnxruntime-common';
 import { PruneError } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
@@ -21,7 +22,7 @@ export async function runSession(
   feeds: ReadonlyMap<string, Tensor>,
   runtime: Runtime,
 ): Promise<Map<string, Tensor>> {
-  const inputs: Record<string, InferenceSession.OnnxValueMapType[string]> = {};
+  const inputs = emptyNamed<InferenceSession.OnnxValueMapType[string]>();
   for (const name of session.inputNames) {
     const tensor = feeds.get(name);
     if (tensor) inputs[name] = toRuntime(runtime, tensor);

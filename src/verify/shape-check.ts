@@ -1,3 +1,4 @@
+import { emptyNamed } from '../onnx/named.js';
 import type { AxisCoupling } from '../axes/couple.js';
 import { nodeLabel } from '../onnx/names.js';
 import { PruneError } from '../errors.js';
@@ -21,7 +22,7 @@ export async function checkShapes(
   signal: AbortSignal | undefined,
 ): Promise<ProofFailure | undefined> {
   const predicted = predictShapes(analysis, projection, (value) => dense.of(value));
-  const shapes: Record<string, readonly number[]> = {};
+  const shapes = emptyNamed<readonly number[]>();
   for (const name of dense.inputs.keys()) shapes[name] = predicted(name) as readonly number[];
   let actual: Shapes;
   try {

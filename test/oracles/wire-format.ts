@@ -112,6 +112,19 @@ export function canonical(content: Uint8Array, type: MessageName = 'Model'): Can
         }
         break;
       }
+      case 3: {
+        const start = at;
+        for (let open = 1; open > 0;) {
+          const type = Number(number() & 7n);
+          if (type === 0) number();
+          else if (type === 1) take(8);
+          else if (type === 2) take(Number(number()));
+          else if (type === 5) take(4);
+          else open += type === 3 ? 1 : -1;
+        }
+        list.push(`group ${hex(content.subarray(start, at))}`);
+        break;
+      }
       default:
         throw new Error(`wire type ${tag & 7n}`);
     }

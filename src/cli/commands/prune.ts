@@ -138,14 +138,6 @@ async function pruneCommand(
   });
   throwIfAborted(common.signal);
 
-  const saved =
-    command.dryRun || output === undefined
-      ? undefined
-      : await api.saveModel(result.model, output, {
-          externalData: command.externalData,
-          signal: common.signal,
-        });
-  if (planFile !== undefined) await writeJson(planFile, result.planFile(await sha256OfFile(path)));
   const { provider, threads } = options;
   const measurement = { ...common, provider, threads };
   const data = judged === undefined ? undefined : await api.openData(judged, dense);
@@ -169,6 +161,16 @@ async function pruneCommand(
       ? await api.robustness(dense, result.model, { ...measurement, data })
       : undefined;
 
+  // Whatever fails or is stopped before has written nothing.
+  throwIfAborted(common.signal);
+  const saved =
+    command.dryRun || output === undefined
+      ? undefined
+      : await api.saveModel(result.model, output, {
+          externalData: command.externalData,
+          signal: common.signal,
+        });
+  if (planFile !== undefined) await writeJson(planFile, result.planFile(await sha256OfFile(path)));
   const { report } = result;
   const milliseconds = performance.now() - start;
   const written =
