@@ -50,6 +50,10 @@ export const meanOfAllNode = (x: string, output: string): Node => makeNode('Redu
 
 export const matMulNode = (a: string, b: string, output: string): Node => makeNode('MatMul', [a, b], output);
 
+/** A product of 8-bit integers, in int32. */
+export const integerProductNode = (a: string, b: string, output: string): Node =>
+  makeNode('MatMulInteger', [a, b], output);
+
 /** A Bᵀ */
 export const transposedProductNode = (a: string, b: string, output: string): Node =>
   makeNode('Gemm', [a, b], output, { transB: 1 });
