@@ -290,9 +290,7 @@ class Reverse {
 
   private assemble(loss: string, gradients: ReadonlyMap<string, string>): GradientGraphs {
     // A gradient may be a value of the forward graph itself, which can't be both input and output.
-    const outputs = new Map(
-      [...gradients].map(([name, value]) => [name, this.emit.unary('identity', value)]),
-    );
+    const outputs = new Map([...gradients].map(([name, value]) => [name, this.emit.copy(value)]));
     const { watch = [] } = this.request;
     const results = [loss, ...outputs.values()];
     const { nodes, free } = live(this.emit.nodes, results, this.emit.initializers);

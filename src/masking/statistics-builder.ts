@@ -88,7 +88,7 @@ export class StatisticsBuilder extends GraphBuilder {
     if (!name) return;
     // The statistics of a layer norm stay in float32.
     if (this.work !== this.dtype && k === 0) this.cast(value, this.dtype, name);
-    else this.unary('identity', value, name);
+    else this.copy(value, name);
   }
 
   number(value: number): string {

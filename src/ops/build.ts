@@ -96,6 +96,11 @@ export class GraphBuilder {
     return this.op(unary[op], [x], {}, output);
   }
 
+  /** The same value under another name. */
+  copy(x: string, output?: string): string {
+    return this.unary('identity', x, output);
+  }
+
   exp(x: string): string {
     return this.unary('exp', x);
   }
@@ -236,7 +241,7 @@ export class GraphBuilder {
     keepDims: boolean,
     output?: string,
   ): string {
-    if (axes.length === 0) return output === undefined ? x : this.unary('identity', x, output);
+    if (axes.length === 0) return output === undefined ? x : this.copy(x, output);
     const op = reductions[kind];
     const keepdims = keepDims ? 1 : 0;
     const isInput = this.opset >= (kind === 'sum' ? 13 : 18);
