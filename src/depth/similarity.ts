@@ -92,7 +92,7 @@ function probeModel(
         ...graph,
         nodes: [...graph.nodes, ...build.nodes],
         initializers: [...graph.initializers, ...build.initializers],
-        outputs: outputs.flat().map((name) => ({ name, docString: '', type: undefined })),
+        outputs: untypedInfos(outputs.flat()),
       },
     },
     outputs,
