@@ -52,7 +52,8 @@ export function withScaledValues(
       makeNode('Mul', [raw, raw], square),
       makeNode('ReduceMean', [square], mean),
       makeNode('Sqrt', [mean], root),
-      makeNode('Div', [raw, root], value),
+      // Unnamed: the node that wrote the value may bear its name.
+      { ...makeNode('Div', [raw, root], value), name: '' },
     ];
   });
   return { model: { ...model, graph: { ...graph, nodes } }, names };
