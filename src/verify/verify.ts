@@ -1,4 +1,4 @@
-import { Projection } from '../plan/projection.js';
+import { projectionOf } from '../plan/projection.js';
 import { saturatesProducts } from '../runtime/saturation.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { multipliesSigned } from './exact-products.js';
@@ -45,6 +45,6 @@ async function roundingWarnings({ dense, shapes, runtime, level }: VerifyInput):
 }
 
 function run(input: VerifyInput, variants: readonly Shapes[]): Promise<Omit<VerifyReport, 'milliseconds'>> {
-  const projection = new Projection(input.analysis.system, input.masks);
+  const projection = projectionOf(input.analysis.system, input.masks);
   return new Proof(input, projection, variants).run();
 }
