@@ -159,7 +159,7 @@ export type { BlockedBranch } from './depth/branches.js';
 export type { DepthUnit } from './depth/options.js';
 export type { Accuracy } from './evaluate/classification.js';
 export type { Outputs } from './evaluate/outputs.js';
-export type { EmittedAttributes, Emitter } from './gradients/emitter.js';
+export type { Emitter } from './gradients/emitter.js';
 export type { LabelledGraph, VertexLabel } from './groups/graphs.js';
 export type {
   Measurements,
@@ -176,7 +176,7 @@ export type { DecodeOptions, EncodeOptions } from './onnx/codec.js';
 export type { DataType, DataTypeName } from './onnx/data-type.js';
 export type { ExternalEntries, ExternalRange, ExternalReader } from './onnx/external.js';
 export type { Message, StringEntry, UnknownFields } from './onnx/message.js';
-export type { Floats } from './onnx/values.js';
+export type { FloatType, Floats } from './onnx/values.js';
 export type { ConstantSource } from './ops/constants.js';
 export type { Option, OptionGroup, Options, OptionsOf } from './options/option.js';
 export type { NodeKey } from './plan/node-keys.js';
@@ -193,3 +193,7 @@ export type { Shapes } from './shapes/shapes.js';
 export type { Picture, PictureChange } from './training/augment/picture.js';
 export type { ChannelAxis, TrainedGroup } from './training/recipes/channels.js';
 export type { Values } from './training/values.js';
+
+/** Types that the ones above are made of. */
+export type { GraphBuilder } from './ops/build.js';
+export type { ShortAttributes } from './ops/nodes.js';
