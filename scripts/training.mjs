@@ -55,7 +55,7 @@ function writeTable() {
   const lines = rows
     .toSorted((a, b) => a.model.localeCompare(b.model) || parseFloat(b.macs) - parseFloat(a.macs))
     .map(({ model, macs, images, passes, recipe, options, seed, ...own }) => {
-      const { epochs, ...others } = options;
+      const { epochs: _epochs, ...others } = options;
       const how = [recipe, ...Object.entries(others).map(([option, value]) => `${option} ${value}`)].filter(Boolean).join(', '); // prettier-ignore
       return `| ${model} | ${macs} | ${images} | ${passes} | ${how || 'defaults'} | ${seed} | ${own.dense.toFixed(2)} | ${own.pruned.toFixed(2)} | **${own.distilled.toFixed(2)}** | ${own.seconds} |`;
     });
