@@ -1,4 +1,4 @@
-import { Projection } from '../plan/projection.js';
+import { projectionOf } from '../plan/projection.js';
 import { saturatesProducts } from '../runtime/saturation.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { multipliesSigned } from './exact-products.js';
@@ -27,7 +27,8 @@ export async function verify(input: VerifyInput): Promise<VerifyReport> {
   });
   if (!failure || failure.kind === 'interface' || failure.kind === 'weight') return done(report);
   // What fails against itself is at fault by itself.
-  const same = { masks: new Map(), pruned: dense, folded: undefined, weights: 'sliced' } as const;
+  const level = input.level === 'full' ? 'outputs' : input.level;
+  const same = { level, masks: new Map(), pruned: dense, folded: undefined, weights: 'sliced' } as const;
   const itself = await run({ ...input, ...same }, variants);
   if (!itself.failure || itself.failure.kind === 'nothing') return done(report);
   const message = `the original model doesn't agree with itself: ${itself.failure.message}`;
@@ -44,6 +45,6 @@ async function roundingWarnings({ dense, shapes, runtime, level }: VerifyInput):
 }
 
 function run(input: VerifyInput, variants: readonly Shapes[]): Promise<Omit<VerifyReport, 'milliseconds'>> {
-  const projection = new Projection(input.analysis.system, input.masks);
+  const projection = projectionOf(input.analysis.system, input.masks);
   return new Proof(input, projection, variants).run();
 }
