@@ -193,7 +193,8 @@ export async function verify(
 }
 
 /**
- * Times models against each other, interleaved, on random inputs; the first is the baseline.
+ * Times models against each other, interleaved, on random inputs; the first is the baseline. Ops that onnxruntime doesn't
+ * know are left out, and named in the result.
  * @throws PruneError `runtime` if the provider isn't there or didn't run the compute nodes.
  */
 export async function bench(
@@ -201,15 +202,23 @@ export async function bench(
   given: BenchOptions = {},
 ): Promise<BenchResult> {
   const options = withDefaults(benchOptions, validate(benchOptions, given));
-  const [engine, runtime] = await Promise.all([import('./bench/bench.js'), runtimeOf(options)]);
+  const [engine, { knownPart }, runtime] = await Promise.all([
+    import('./bench/bench.js'),
+    import('./shapes/known-part.js'),
+    runtimeOf(options),
+  ]);
   const { onProgress, signal, ...rest } = options;
   const contestants = await Promise.all(
     models.map(async (entry, index) => {
       const { name, model } = isNamed(entry) ? entry : { name: nameOf(entry, index), model: entry };
-      return { name, model: await toModel(model) };
+      return {
+        name,
+        ...(await knownPart(await toModel(model), runtime, { shapes: options.shapes, signal })),
+      };
     }),
   );
-  return engine.bench(contestants, {
+  const leftOut = [...new Set(contestants.flatMap((contestant) => contestant.leftOut))];
+  const result = await engine.bench(contestants, {
     ...rest,
     runtime,
     memory: () => process.memoryUsage.rss(),
@@ -219,6 +228,7 @@ export async function bench(
         onProgress({ phase: 'bench', done: Math.round(100 * share), total: 100 }),
     }),
   });
+  return leftOut.length > 0 ? { ...result, leftOut } : result;
 }
 
 /**

@@ -29,14 +29,15 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   members: ['groups'],
   statistics: ['members', 'plan', 'data', 'runtime', 'linear', 'gradients'],
   schedule: ['select'],
-  reconstruct: ['statistics', 'layers', 'verify', 'linear'],
+  reconstruct: ['statistics', 'layers', 'masking', 'linear'],
   rotation: ['reconstruct'],
   criteria: ['members', 'random'],
   select: ['plan', 'cost'],
   evaluate: ['runtime', 'data'],
   depth: ['cost', 'rewrite', 'gradients', 'data', 'runtime'],
   training: ['groups', 'gradients', 'data', 'runtime', 'random'],
-  verify: ['rewrite', 'runtime', 'data'],
+  masking: ['plan', 'edit'],
+  verify: ['rewrite', 'masking', 'runtime', 'data'],
   threads: ['members', 'files'],
   bench: ['runtime'],
   latency: ['cost', 'bench'],
@@ -92,6 +93,11 @@ describe('the rooms', () => {
 
   it('have no cycle in their table', () => {
     for (const room of Object.keys(rooms)) expect(reach(room)).not.toContain(room);
+  });
+
+  it('hold no file of more than 400 lines', () => {
+    const long = files.filter((file) => readFileSync(join(source, file), 'utf8').split('\n').length > 401);
+    expect(long).toEqual([]);
   });
 
   it('hold no circle of files', () => {

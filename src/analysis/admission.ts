@@ -4,6 +4,7 @@ import { withImports } from '../onnx/imports.js';
 import type { Model } from '../onnx/model.js';
 import { inOrder } from '../onnx/order.js';
 import { validateModel } from '../onnx/validate.js';
+import { ops } from '../ops/index.js';
 import type { AnalyzeOptions } from '../options/analyze.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { readRefusal } from '../shapes/failures.js';
@@ -44,12 +45,13 @@ export function admitModel(given: Model, shapes: AnalyzeOptions['shapes'] = {}):
 }
 
 /**
- * Custom ops can be cut around, but a standard op that onnxruntime doesn't know means that it doesn't know the opset,
- * and one that it can't set up means that the machine lacks something, such as a locale.
+ * Custom ops can be cut around, in whatever domain: one of the default domain that no opset has is a custom op too, as
+ * plugins of TensorRT are. But a standard op that onnxruntime doesn't know means that it doesn't know the opset, and one
+ * that it can't set up means that the machine lacks something, such as a locale.
  * @throws PruneError `unsupported`
  */
 export function admitOps(model: Model, { unknownOps }: Shapes, { name, version }: Runtime): void {
-  const unknown = unknownOps.find(({ op }) => !op.includes(':'));
+  const unknown = unknownOps.find(({ op }) => ops.has(op));
   if (!unknown) return;
   if (readRefusal(unknown.reason).kind !== 'unknown-op')
     throw new PruneError(

@@ -19,6 +19,7 @@ import type { AnalyzeOptions } from '../options/analyze.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
 import { inferShapes, type Shapes } from '../shapes/shapes.js';
+import { checkRules, checkTaught } from './taught-rules.js';
 import { hasBranches, canonicalize, type CanonicalForm } from '../canonical/canonicalize.js';
 import { foldWeights } from '../canonical/weights.js';
 
@@ -63,6 +64,7 @@ export async function analyze(
     opening && { ...options.shapes, ...Object.fromEntries(opening.shapes.inputs) },
   );
   admitOps(model, shapes, runtime);
+  checkRules(model, options.axisRules);
   const facts = await valueFacts(model, runtime, shapes);
   throwIfAborted(signal);
   onProgress?.({ phase: 'shapes', done: 1, total: 1 });
@@ -73,6 +75,7 @@ export async function analyze(
     ...(options.axisRules && { rules: options.axisRules }),
     ...(options.allowIo && { allowIo: ioFilter(options.allowIo) }),
   });
+  checkTaught(axes, options.axisRules);
   const grouping = buildGroups(axes);
   const cost = costModel(grouping);
   onProgress?.({ phase: 'axes', done: 1, total: 1 });

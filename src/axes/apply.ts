@@ -22,6 +22,8 @@ export interface AppliedRelation {
   readonly stated: StatedRelation;
 }
 
+const noLetters: ReadonlyMap<string, Axis> = new Map();
+
 /**
  * States a rule's relation: binds letters to input axes, unifies, and builds the output axes.
  * @throws RelationError before anything is unified, with the reason.
@@ -114,13 +116,18 @@ export function applyRelation(
       return system.blocked(size, { ...blocker, why });
     }),
   );
-  const products = productsOf(
-    relation,
-    inputs.map((patterns, i) => ({ patterns, axes: operands.inputs[i] ?? [] })),
-    { patterns: outputs[0], axes: outputAxes[0] ?? [] },
-    letters,
-  );
-  return { outputs: outputAxes, uses, outputLetters, stated: { ...relation, letters, products } };
+  const products =
+    (relation.contraction ?? relation.multiplies) &&
+    productsOf(
+      relation,
+      inputs.map((patterns, i) => ({ patterns, axes: operands.inputs[i] ?? [] })),
+      { patterns: outputs[0], axes: outputAxes[0] ?? [] },
+      letters,
+    );
+  // Most letters are never asked for again.
+  const isAsked = relation.sizes !== undefined || relation.attention !== undefined;
+  const stated = { ...relation, letters: isAsked ? letters : noLetters, products };
+  return { outputs: outputAxes, uses, outputLetters, stated };
 }
 
 function at(origin: Blocker, side: 'input' | 'output', index: number, axis: number): Blocker {

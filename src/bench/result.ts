@@ -44,6 +44,8 @@ export interface BenchResult {
   readonly warmup: number;
   readonly rounds: number;
   readonly models: readonly ModelTiming[];
+  /** Ops that onnxruntime doesn't know: the models were timed without them. Absent where there are none. */
+  readonly leftOut?: readonly string[];
   /** Every model after the first against the first. */
   readonly comparisons: readonly Comparison[];
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { existsSync, readFileSync } from 'node:fs';
 import { addBenchCommand } from './commands/bench.js';
+import { addDistilCommand } from './commands/distil.js';
 import { addEvalCommand } from './commands/eval.js';
 import { addInspectCommand } from './commands/inspect.js';
 import { addPruneCommand } from './commands/prune.js';
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   program.version(version(), '-V, --version', 'print the version');
   addInspectCommand(program);
   addVerifyCommand(program);
+  addDistilCommand(program);
   addBenchCommand(program);
   addEvalCommand(program);
   addSweepCommand(program);

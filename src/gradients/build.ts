@@ -206,7 +206,7 @@ class Reverse {
   private total(name: string): string | undefined {
     const parts = this.cotangents.get(name);
     if (!parts) return undefined;
-    const sum = parts.length === 1 ? parts[0]! : this.emit.op('Sum', parts);
+    const sum = this.emit.total(parts);
     this.cotangents.set(name, [sum]);
     return sum;
   }
@@ -290,7 +290,7 @@ class Reverse {
 
   private assemble(loss: string, gradients: ReadonlyMap<string, string>): GradientGraphs {
     // A gradient may be a value of the forward graph itself, which can't be both input and output.
-    const outputs = new Map([...gradients].map(([name, value]) => [name, this.emit.op('Identity', [value])]));
+    const outputs = new Map([...gradients].map(([name, value]) => [name, this.emit.copy(value)]));
     const { watch = [] } = this.request;
     const results = [loss, ...outputs.values()];
     const { nodes, free } = live(this.emit.nodes, results, this.emit.initializers);

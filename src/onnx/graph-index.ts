@@ -29,7 +29,16 @@ export interface GraphIndex {
   readonly captured: ReadonlyMap<Node, readonly string[]>;
 }
 
+const known = new WeakMap<Graph, GraphIndex>();
+
+/** The index of a graph, made once. */
 export function indexGraph(graph: Graph): GraphIndex {
+  let index = known.get(graph);
+  if (!index) known.set(graph, (index = indexOf(graph)));
+  return index;
+}
+
+function indexOf(graph: Graph): GraphIndex {
   const producer = new Map<string, Production>();
   const consumers = new Map<string, Consumption[]>();
   const captured = new Map<Node, readonly string[]>();

@@ -17,8 +17,16 @@ export interface ConstantSource {
   readonly tied: boolean;
 }
 
-/** All constants by value name, also under the names that `Identity` nodes give them. */
+const known = new WeakMap<Graph, ReadonlyMap<string, ConstantSource>>();
+
+/** All constants by value name, also under the names that `Identity` nodes give them. Looked for once a graph. */
 export function findConstants(graph: Graph): ReadonlyMap<string, ConstantSource> {
+  let constants = known.get(graph);
+  if (!constants) known.set(graph, (constants = constantsOf(graph)));
+  return constants;
+}
+
+function constantsOf(graph: Graph): ReadonlyMap<string, ConstantSource> {
   const sources = new Map<string, ConstantSource>();
   const add = (name: string, tensor: Tensor, kind: ConstantSource['kind']): void => {
     const tied = tensor.dims.filter((dim) => dim !== 1).length > 1 && variesAlongTwoAxes(tensor);

@@ -34,25 +34,31 @@ export const contraction: OpFamily = {
   ConvInteger: {
     inputs: 'x w x_zero_point w_zero_point',
     traits: ['contracts', 'spatial'],
-    operands: { data: 'x', weight: 'w', weightZeroPoint: 'w_zero_point' },
+    operands: { data: 'x', weight: 'w', dataZeroPoint: 'x_zero_point', weightZeroPoint: 'w_zero_point' },
     weightAxis: first,
   },
   QLinearConv: {
     inputs: 'x x_scale x_zero_point w w_scale w_zero_point y_scale y_zero_point B',
     traits: ['contracts', 'spatial'],
-    operands: { data: 'x', weight: 'w', weightScale: 'w_scale', weightZeroPoint: 'w_zero_point', bias: 'B' },
+    operands: {
+      ...{ data: 'x', weight: 'w', weightScale: 'w_scale', weightZeroPoint: 'w_zero_point', bias: 'B' },
+      ...{ dataZeroPoint: 'x_zero_point', outputZeroPoint: 'y_zero_point' },
+    },
     weightAxis: first,
   },
   MatMulInteger: {
     inputs: 'A B a_zero_point b_zero_point',
     traits: ['contracts'],
-    operands: { data: 'A', weight: 'B', weightZeroPoint: 'b_zero_point' },
+    operands: { data: 'A', weight: 'B', dataZeroPoint: 'a_zero_point', weightZeroPoint: 'b_zero_point' },
     weightAxis: last,
   },
   QLinearMatMul: {
     inputs: 'a a_scale a_zero_point b b_scale b_zero_point y_scale y_zero_point',
     traits: ['contracts'],
-    operands: { data: 'a', weight: 'b', weightScale: 'b_scale', weightZeroPoint: 'b_zero_point' },
+    operands: {
+      ...{ data: 'a', weight: 'b', weightScale: 'b_scale', weightZeroPoint: 'b_zero_point' },
+      ...{ dataZeroPoint: 'a_zero_point', outputZeroPoint: 'y_zero_point' },
+    },
     weightAxis: last,
   },
 };

@@ -62,6 +62,7 @@ export const fused: OpFamily = microsoft(
           inputs: 'A a_scale a_zero_point B b_scale b_zero_point C y_scale y_zero_point',
           operands: {
             ...{ data: 'A', weight: 'B', weightScale: 'b_scale', weightZeroPoint: 'b_zero_point', bias: 'C' },
+            ...{ dataZeroPoint: 'a_zero_point', outputZeroPoint: 'y_zero_point' },
           },
           weightAxis: (node) => (intAttribute(node, 'transB', 0) ? 0 : -1),
         },
@@ -73,6 +74,7 @@ export const fused: OpFamily = microsoft(
               weight: 'B',
               weightScale: 'b_scale',
               weightZeroPoint: 'b_zero_point',
+              dataZeroPoint: 'a_zero_point',
               bias: 'bias',
             },
           },

@@ -74,7 +74,7 @@ export type Trait =
 /**
  * What an input is to its op: `data` is multiplied by `weight` (and the state by `recurrence`), `bias` is added;
  * `mean` and `variance` normalise, `scale` multiplies; `divisor` divides; `weightScale` and `weightZeroPoint` say what
- * an integer weight stands for; `lengths` are those of sequences; `type` is where the output's type comes from.
+ * an integer weight stands for, `dataZeroPoint` and `outputZeroPoint` what stands for 0 in the data and in the output; `lengths` are those of sequences; `type` is where the output's type comes from.
  */
 export type Operand =
   | 'data'
@@ -87,6 +87,8 @@ export type Operand =
   | 'divisor'
   | 'weightScale'
   | 'weightZeroPoint'
+  | 'dataZeroPoint'
+  | 'outputZeroPoint'
   | 'lengths'
   | 'type';
 
@@ -148,7 +150,10 @@ export function withTraits(ops: OpFamily, ...more: readonly Trait[]): OpFamily {
   );
 }
 
+/** The qualified name of one of onnxruntime's own ops. */
+export const microsoftName = (op: string): string => `com.microsoft::${op}`;
+
 /** Ops of onnxruntime's own domain. */
 export function microsoft(ops: OpFamily): OpFamily {
-  return Object.fromEntries(Object.entries(ops).map(([name, entry]) => [`com.microsoft::${name}`, entry]));
+  return Object.fromEntries(Object.entries(ops).map(([name, entry]) => [microsoftName(name), entry]));
 }

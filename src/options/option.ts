@@ -8,6 +8,7 @@ export type OptionGroup =
   | 'What goes first:'
   | 'Proof:'
   | 'Data:'
+  | 'Training:'
   | 'Measurement:';
 
 /**

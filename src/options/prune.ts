@@ -42,12 +42,20 @@ export const pruneOptions = {
   distil: {
     schema: v.union([toggle, objectOf(distilOptions)], 'use true, false or an object'),
     default: false,
+    flag: '--distil',
+    group: 'Training:',
+    help: 'train what is left towards the dense model, on all of --data; needs no labels',
   },
   /**
    * Prune while training, before channels are removed: a name, or a recipe of one's own; trained as `distil` says, on its
    * data. Default: none.
    */
-  recipe: { schema: recipe },
+  recipe: {
+    schema: recipe,
+    flag: '--recipe <name>',
+    group: 'Training:',
+    help: 'prune while training, before channels are removed: gradual, hesso, hesso-cric, mask-sparsity, annealing, group-lasso; with --distil, which trains before and after alike',
+  },
   /** Of random criteria, of draws, and of the inputs of the proof. */
   seed,
 } as const satisfies Options;

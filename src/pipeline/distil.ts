@@ -2,6 +2,7 @@ import { PruneError } from '../errors.js';
 import { keptMasks } from '../plan/plan.js';
 import type { PipelineOptions } from '../options/resolve.js';
 import type { Draft, StageOutcome } from './stage.js';
+import { TrainingDiverged } from '../training/train.js';
 import { trainModel } from './train.js';
 
 /**
@@ -23,10 +24,15 @@ export async function distilWeights(
     ...{ provider, threads, seed, ...settings },
     ...{ shapes, axisRules, runtime, signal, onProgress, data },
     slicing: { analysis, masks: keptMasks(plan), rotated },
+  }).catch((error: unknown) => {
+    // What was best before is worth keeping; the report says how training ended.
+    if (error instanceof TrainingDiverged) return error.trained;
+    throw error;
   });
+  const { message } = trained.report;
   return {
     draft: { model: trained.model },
-    report: { training: trained.report },
+    report: { training: trained.report, ...(message !== undefined && { warnings: [message] }) },
     planFile: { weightsChanged: true, weightsTrained: trained.report.kept > 0 },
   };
 }

@@ -10,7 +10,7 @@ import { withoutChannels } from '../reconstruct/single-cut.js';
 import { withWeights } from '../edit/weights.js';
 import { Projection } from '../plan/projection.js';
 import type { OutputError } from '../statistics/output-error.js';
-import { maskedModel } from '../verify/masked.js';
+import { maskedModel } from '../masking/masked.js';
 
 export interface LossScaleOptions {
   readonly scores: GroupScores;

@@ -73,6 +73,6 @@ export async function proveStages(
   const level = asked ?? (analysis.cost.bytes() > maxWholeBytes ? 'sample' : 'outputs');
   if (level === 'none') return undefined;
   const verification = await prove(done, { level, seed, data, signal, onProgress });
-  if (verification.passed) return { report: { verification } };
+  if (verification.passed) return { report: { verification, warnings: verification.warnings } };
   throw new PruneError('verification', failureText(verification.failure!));
 }

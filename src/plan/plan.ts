@@ -8,8 +8,16 @@ export interface Plan {
   readonly kept: ReadonlyMap<PruningGroup, Int32Array>;
 }
 
-/** The plan as masks over factors. */
+const known = new WeakMap<Plan, KeptMasks>();
+
+/** The plan as masks over factors, made once. */
 export function keptMasks(plan: Plan): KeptMasks {
+  let masks = known.get(plan);
+  if (!masks) known.set(plan, (masks = masksOf(plan)));
+  return masks;
+}
+
+function masksOf(plan: Plan): KeptMasks {
   const masks = new Map<Factor, Uint8Array>();
   for (const [group, kept] of plan.kept) {
     const mask = new Uint8Array(group.size);

@@ -54,6 +54,17 @@ export class Projection {
   }
 }
 
+const known = new WeakMap<KeptMasks, WeakMap<AxisSystem, Projection>>();
+
+/** What masks do to the axes of a system: one projection serves whoever asks. */
+export function projectionOf(system: AxisSystem, masks: KeptMasks): Projection {
+  let bySystem = known.get(masks);
+  if (!bySystem) known.set(masks, (bySystem = new WeakMap()));
+  let projection = bySystem.get(system);
+  if (!projection) bySystem.set(system, (projection = new Projection(system, masks)));
+  return projection;
+}
+
 /** Static dims; an entry is undefined where it depends on data. */
 export type Dims = readonly (number | undefined)[];
 

@@ -4,10 +4,10 @@ import type { DataSource } from '../data/batch.js';
 import { runtimeProduct } from '../linear/product.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
-import { Projection } from '../plan/projection.js';
+import { projectionOf } from '../plan/projection.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Shapes } from '../shapes/shapes.js';
-import { maskedModel } from '../verify/masked.js';
+import { maskedModel } from '../masking/masked.js';
 import { reconstructDefaults } from './defaults.js';
 import { findLayers } from '../layers/find.js';
 import { LayerSolver, type LayerOutcome } from './layer-solver.js';
@@ -73,7 +73,7 @@ export async function reconstruct(input: ReconstructInput): Promise<Reconstructi
     shortcuts: input.shortcuts ?? reconstructDefaults.shortcuts,
     repair: input.repair ?? reconstructDefaults.repair,
   };
-  const projection = new Projection(analysis.system, masks);
+  const projection = projectionOf(analysis.system, masks);
   const masked = maskedModel({
     analysis,
     projection,

@@ -5,6 +5,7 @@ import { alignColumns } from './table.js';
 /** Median, 90th percentile and spread by model, and how much faster each is than the first. */
 export function benchText(result: BenchResult): string {
   const { runtime, provider, placement, threads, inputs, rounds, models, comparisons } = result;
+  const leftOut = result.leftOut?.map((op) => `note: timed without ${op}, which onnxruntime doesn't know`) ?? []; // prettier-ignore
   const shapes = Object.entries(inputs).map(([name, shape]) => `${name} [${shape.join(', ')}]`);
   const setting = [
     `${runtime} on ${provider}`,
@@ -40,6 +41,7 @@ export function benchText(result: BenchResult): string {
     ...operatorLines(models),
     ...nodeLines(placement),
     ...elsewhere,
+    ...leftOut,
     '',
   ].join('\n');
 }

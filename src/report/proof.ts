@@ -36,9 +36,14 @@ export function outputsText(outputs: readonly OutputProof[]): string | undefined
   const others = outputs.filter(({ proof }) => proof !== 'compared');
   const compared = `${outputs.length - others.length} of ${outputs.length} compared`;
   if (others.length === 0) return compared;
-  const shown = others
-    .slice(0, listed)
-    .map(({ name, proof, why }) => `'${name}' ${proof === 'inputs' ? 'by what it is computed from' : 'not at all'} (${why})`); // prettier-ignore
-  const more = others.length > listed ? ` and ${others.length - listed} more` : '';
-  return `${compared}; ${shown.join(', ')}${more}`;
+  const reasons = new Map<string, string[]>();
+  for (const { name, proof, why } of others) {
+    const reason = `${proof === 'inputs' ? 'by what it is computed from' : 'not at all'} (${why})`;
+    reasons.set(reason, [...(reasons.get(reason) ?? []), `'${name}'`]);
+  }
+  const shown = Array.from(reasons, ([reason, names]) => {
+    const more = names.length > listed ? ` and ${names.length - listed} more` : '';
+    return `${names.slice(0, listed).join(', ')}${more} ${reason}`;
+  });
+  return `${compared}; ${shown.join('; ')}`;
 }

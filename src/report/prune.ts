@@ -18,6 +18,7 @@ import { blockerLines } from './advice.js';
 import { coverageText } from './inspect.js';
 import { formatBytes, formatCount, formatMilliseconds, formatShare, plural } from './numbers.js';
 import { alignColumns, alignLabels } from './table.js';
+import { trainingLine } from './training.js';
 
 /** What the command knows besides the report. */
 export interface PruneOutcome {
@@ -69,6 +70,8 @@ export function pruneText(outcome: PruneOutcome): string {
         ][])
       : []),
     ...proofLines(report.verification),
+    ...(report.sparsification ? ([['pruned while training', trainingLine(report.sparsification)]] as [string, string][]) : []), // prettier-ignore
+    ...(report.training ? ([['distilled', trainingLine(report.training)]] as [string, string][]) : []),
     [
       'written',
       outcome.written ? `${outcome.written.path} (${formatBytes(outcome.written.bytes)})` : 'nothing',

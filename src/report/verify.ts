@@ -11,5 +11,6 @@ export function verificationText(proof: VerifyReport): string {
     const others = more.length ? ` and ${more.length} more` : '';
     lines.push(['not compared', `'${skipped.value}'${others}: ${skipped.why}`]);
   }
-  return [...alignLabels(lines), ''].join('\n');
+  const warnings = proof.warnings.map((warning) => `warning: ${warning}`);
+  return [...alignLabels(lines), ...warnings, ''].join('\n');
 }

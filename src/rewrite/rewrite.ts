@@ -5,7 +5,7 @@ import { ModelEdit } from '../edit/model-edit.js';
 import type { RewriteInput } from './input.js';
 import { replaceParameters, sliceOf, type TensorSlice } from './parameters.js';
 import { rewritePermutations } from './permutations.js';
-import { predictShapes, Projection, type ShapeOf } from '../plan/projection.js';
+import { predictShapes, projectionOf, type Projection, type ShapeOf } from '../plan/projection.js';
 import { correctComputedSizes, planSizes } from './sizes.js';
 import { refreshValueInfos } from './value-infos.js';
 
@@ -27,7 +27,7 @@ export interface RewriteResult {
 export async function rewriteModel(input: RewriteInput): Promise<RewriteResult> {
   const { analysis, masks } = input;
   const model = input.model ?? analysis.model;
-  const projection = new Projection(analysis.system, masks);
+  const projection = projectionOf(analysis.system, masks);
   const edit = new ModelEdit(model);
   const shapeOf = predictShapes(analysis, projection, input.shapeOf);
 

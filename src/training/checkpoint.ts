@@ -88,7 +88,14 @@ export async function restoreCheckpoint(
 function arraysOf(state: TrainingState, hasAverage: boolean): readonly Float32Array[] {
   const all = (values: Values | undefined): Float32Array[] => [...(values?.values() ?? [])];
   const average = hasAverage ? all(state.average) : [];
-  return [...all(state.values), ...[...state.slots.values()].flat(), ...all(state.best), ...average];
+  const leaves = [...state.leaves].flatMap(([name, own]) => (state.values.has(name) ? [] : [own]));
+  return [
+    ...all(state.values),
+    ...leaves,
+    ...[...state.slots.values()].flat(),
+    ...all(state.best),
+    ...average,
+  ];
 }
 
 async function readHeader(bytes: Uint8Array): Promise<Header> {

@@ -5,20 +5,20 @@ import { clipGradients } from './clipping.js';
 import type { HeldOut } from './held-out.js';
 import type { Optimizer } from './optimizers/optimizer.js';
 import type { LoopSettings } from './options.js';
+import type { Parameters } from './parameters.js';
 import type { Drawn, TrainingData } from './passes.js';
 import { rateAt } from './rates.js';
 import type { Moment, Recipe } from './recipes/recipe.js';
 import type { PassOutcome, TrainingProgress, TrainingReport } from './report.js';
 import type { TrainingState } from './state.js';
 import type { StepRunner } from './step.js';
-import type { Student } from './student.js';
 import type { Teacher } from './teacher.js';
 import { randomGenerator } from '../random/random.js';
 import { copyValues, type Values } from './values.js';
 
 /** What a training is put together from. */
 export interface LoopParts {
-  readonly student: Student;
+  readonly parameters: Parameters;
   readonly data: TrainingData;
   readonly teacher: Teacher;
   readonly runner: StepRunner;
@@ -130,20 +130,19 @@ export class TrainingLoop {
 
   private async step(gradients: Values): Promise<void> {
     const { state } = this;
-    const { student, optimizer, settings, recipe } = this.parts;
+    const { parameters, optimizer, settings, recipe } = this.parts;
     const moment = this.moment('step');
     await recipe?.gradients?.(gradients, moment);
     const norm = clipGradients(gradients, settings.clipNorm);
     if (!Number.isFinite(norm)) this.diverged('a gradient is no finite number');
     const learningRate = this.learningRate();
     state.step++;
-    for (const { name, kind } of student.trainable) {
-      const gradient = gradients.get(name);
-      if (!gradient) continue;
-      const decay = kind === 'weight' ? settings.weightDecay : 0;
-      const values = state.values.get(name)!;
-      optimizer.step(values, gradient, state.slots.get(name)!, { learningRate, decay, step: state.step });
+    for (const [name, gradient] of parameters.pull(gradients)) {
+      const decay = parameters.decays(name) ? settings.weightDecay : 0;
+      const leaf = state.leaves.get(name)!;
+      optimizer.step(leaf, gradient, state.slots.get(name)!, { learningRate, decay, step: state.step });
     }
+    parameters.push();
     recipe?.project?.(moment);
     this.average?.add(state.values, state.step);
   }

@@ -39,6 +39,8 @@ export interface TrainOptions {
   readonly average?: number | undefined;
   /** Default `all`. */
   readonly trainable?: TrainableSet | undefined;
+  /** Of the updates of `low-rank`. Default 8. */
+  readonly rank?: number | undefined;
   /** Whether normalisation layers with running statistics take those of the batch. Default true. */
   readonly batchStatistics?: boolean | undefined;
   /** Changes to the inputs, drawn anew for each example and pass; the dense model sees them too. Default: none. */
@@ -59,6 +61,7 @@ export interface TrainOptions {
 }
 
 export const defaultTeacherMemory = 2 ** 28;
+export const defaultRank = 8;
 
 const defaultEpochs = 5;
 const defaultRates: Readonly<Record<string, number>> = { adamw: 2e-3, sgd: 0.02 };
@@ -91,6 +94,7 @@ export function loopSettings(options: TrainOptions, optimizer: string): LoopSett
   count('train limit', options.trainLimit);
   count('held out', options.heldOut);
   count('patience', options.patience);
+  count('rank', options.rank);
   positive('minutes', minutes);
   positive('learning rate', learningRate);
   positive('clip norm', clipNorm);

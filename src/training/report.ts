@@ -29,6 +29,8 @@ export interface TrainingReport {
   readonly passes: readonly PassOutcome[];
   /** Why it ended. */
   readonly ended: 'done' | 'patience' | 'diverged';
+  /** What went wrong; undefined unless training diverged. */
+  readonly message?: string | undefined;
   /** Weights that stayed as they were, with the reason. */
   readonly frozen: readonly { readonly name: string; readonly why: string }[];
   readonly seconds: number;

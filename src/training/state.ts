@@ -5,7 +5,9 @@ import { copyValues, type Values } from './values.js';
 /** Everything that training goes on from: with the same data and options the next passes are the same. */
 export interface TrainingState {
   readonly values: Values;
-  /** What the optimizer keeps, by the name of the weight. */
+  /** What the optimizer moves: some of the values, or what they follow from. */
+  readonly leaves: Values;
+  /** What the optimizer keeps, by the name of the leaf. */
   readonly slots: ReadonlyMap<string, readonly Float32Array[]>;
   /** Moving average of the values, where there is one. */
   average: Values | undefined;
@@ -21,16 +23,13 @@ export interface TrainingState {
   milliseconds: number;
 }
 
-export function firstState(
-  values: Values,
-  trainable: readonly string[],
-  optimizer: Optimizer,
-): TrainingState {
-  const slotsOf = (name: string): Float32Array[] =>
-    Array.from({ length: optimizer.slots }, () => new Float32Array(values.get(name)!.length));
+export function firstState(values: Values, leaves: Values, optimizer: Optimizer): TrainingState {
+  const slotsOf = ({ length }: Float32Array): Float32Array[] =>
+    Array.from({ length: optimizer.slots }, () => new Float32Array(length));
   return {
     values,
-    slots: new Map(trainable.map((name) => [name, slotsOf(name)])),
+    leaves,
+    slots: new Map([...leaves].map(([name, own]) => [name, slotsOf(own)])),
     average: undefined,
     best: copyValues(values),
     bestLoss: Infinity,

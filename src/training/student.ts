@@ -9,8 +9,11 @@ import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatsOf, floatTensor } from '../onnx/values.js';
 import type { Values } from './values.js';
 
-/** Which weights train: all, those of normalisation layers, or vectors only (biases, and norms too). */
-export const trainableSets = ['all', 'norms', 'biases'] as const;
+/**
+ * Which weights train: all, those of normalisation layers, vectors only (biases, and norms too), or all, of which matrices
+ * by an update of low rank.
+ */
+export const trainableSets = ['all', 'norms', 'biases', 'low-rank'] as const;
 
 export type TrainableSet = (typeof trainableSets)[number];
 
@@ -183,7 +186,12 @@ class Preparation {
 
   private isWanted(kind: Trainable['kind']): boolean {
     const { trainable = 'all' } = this.options;
-    return trainable === 'all' || kind === 'norm' || (trainable === 'biases' && kind === 'bias');
+    return (
+      trainable === 'all' ||
+      trainable === 'low-rank' ||
+      kind === 'norm' ||
+      (trainable === 'biases' && kind === 'bias')
+    );
   }
 
   private nothing(): string {

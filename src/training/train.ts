@@ -5,7 +5,6 @@ import { PruneError } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { Grouping } from '../groups/group.js';
 import type { Model } from '../onnx/model.js';
-import { elementCount } from '../onnx/tensor.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { augmentBy } from './augment/augmentation.js';
 import { encodeCheckpoint, identityOf, restoreCheckpoint } from './checkpoint.js';
@@ -17,7 +16,9 @@ import { readsBlocks, resolveLosses, type DistilLossSpec } from './losses/resolv
 import { StatisticsCollector, type ValueStatistics } from './losses/statistics.js';
 import { sumLosses } from './losses/sum.js';
 import { resolveOptimizer } from './optimizers/resolve.js';
-import { defaultTeacherMemory, loopSettings, type TrainOptions } from './options.js';
+import { defaultRank, defaultTeacherMemory, loopSettings, type TrainOptions } from './options.js';
+import { lowRankParameters } from './low-rank.js';
+import { directParameters } from './parameters.js';
 import { partData, type TrainingData } from './passes.js';
 import type { TrainingProgress, TrainingReport } from './report.js';
 import { trainedGroups } from './recipes/channels.js';
@@ -98,18 +99,27 @@ export async function trainStudent(request: TrainRequest): Promise<Trained> {
   const runner = new StepRunner({ ...common, student, loss });
   const heldOut = new HeldOut({ ...common, student, loss, data, teacher });
   const values = valuesOf(student);
-  const state = firstState(values, student.trainable.map(({ name }) => name), optimizer); // prettier-ignore
-  const finish = (ended: TrainingReport['ended']): Trained => ({
+  const parameters =
+    request.trainable === 'low-rank'
+      ? lowRankParameters(student.trainable, values, { rank: request.rank ?? defaultRank, seed })
+      : directParameters(student.trainable, values);
+  const state = firstState(values, parameters.leaves, optimizer);
+  const finish = (ended: TrainingReport['ended'], message?: string): Trained => ({
     model: withValues(student.model, state.best),
     report: {
       loss: loss.name,
       data: request.data.description,
       ...{ examples: data.trainCount, heldOut: data.heldOutCount },
       tensors: student.trainable.length,
-      parameters: student.trainable.reduce((sum, { dims }) => sum + elementCount(dims), 0),
+      parameters: [...parameters.leaves.values()].reduce((sum, { length }) => sum + length, 0),
       steps: state.step,
       ...{ before: state.firstLoss!, after: state.bestLoss, kept: state.bestPass, passes: state.passes },
-      ...{ ended, frozen: student.frozen, seconds: state.milliseconds / 1000 },
+      ...{
+        ended,
+        ...(message !== undefined && { message }),
+        frozen: student.frozen,
+        seconds: state.milliseconds / 1000,
+      },
     },
   });
   try {
@@ -117,7 +127,7 @@ export async function trainStudent(request: TrainRequest): Promise<Trained> {
     const { onProgress } = request;
     const loop = new TrainingLoop(
       {
-        student,
+        parameters,
         data,
         teacher,
         runner,
@@ -135,7 +145,8 @@ export async function trainStudent(request: TrainRequest): Promise<Trained> {
     const trained = finish(await loop.run());
     return recipe ? { ...trained, keeps: await recipe.finish(state.best) } : trained;
   } catch (error) {
-    if (error instanceof DivergedError) throw new TrainingDiverged(error.message, finish('diverged'), error);
+    if (error instanceof DivergedError)
+      throw new TrainingDiverged(error.message, finish('diverged', error.message), error);
     throw error;
   } finally {
     await Promise.all([teacher.release(), runner.release(), heldOut.release()]);
@@ -143,7 +154,9 @@ export async function trainStudent(request: TrainRequest): Promise<Trained> {
 }
 
 /** Recipes plan by steps, and what they have decided is in no checkpoint. */
-function checkSparse({ minutes, checkpoint, average, patience }: TrainRequest): void {
+function checkSparse({ trainable, minutes, checkpoint, average, patience }: TrainRequest): void {
+  if (trainable === 'low-rank')
+    throw new PruneError('invalid-option', "weights that follow from low-rank updates can't be made zero by a recipe; train all"); // prettier-ignore
   const given = Object.entries({ minutes, checkpoint, average, patience }).find(([, value]) => value !== undefined); // prettier-ignore
   if (given)
     throw new PruneError('invalid-option', `${given[0]} can't be had together with pruning while training; leave it out`); // prettier-ignore
@@ -176,11 +189,11 @@ async function checkpointing(
 function optionsText(request: TrainRequest): string {
   const { distilLoss, epochs, minutes, trainBatch, trainLimit, heldOut, optimizer, learningRate } = request;
   const { learningRateSchedule, warmUp, weightDecay, clipNorm, accumulate, average, trainable } = request;
-  const { batchStatistics, augment, patience, seed } = request;
+  const { batchStatistics, augment, patience, seed, rank } = request;
   const values = [
     ...[distilLoss, epochs, minutes, trainBatch, trainLimit, heldOut, optimizer, learningRate],
     ...[learningRateSchedule, warmUp, weightDecay, clipNorm, accumulate, average, trainable],
-    ...[batchStatistics, augment, patience, seed],
+    ...[batchStatistics, augment, patience, seed, rank],
   ];
   return JSON.stringify(values, (_, value: unknown) => (typeof value === 'function' ? String(value) : value));
 }

@@ -11,10 +11,11 @@ import { isFeedable } from '../runtime/tensors.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { boundarySpecs, cutModel, type Cut } from './cut.js';
 import type { Kept } from './difference.js';
+import { withExactProducts } from './exact-products.js';
 import { explain } from './explain.js';
 import { made, type Feed } from './feeds.js';
 import type { Judge } from './judge.js';
-import { maskedModel } from './masked.js';
+import { maskedModel } from '../masking/masked.js';
 import type { Observation } from './observation.js';
 import { computedName, pinsIn, withPins, type Pins } from './pins.js';
 import type { ProofFailure, SkippedValue } from './report.js';
@@ -177,7 +178,12 @@ export class Comparison {
   }
 
   private open(model: Model, names: readonly string[]): Promise<InferenceSession> {
-    return openSession(model, names, this.input.runtime);
+    const { runtime, shapes } = this.input;
+    return openSession(
+      withExactProducts(model, (value) => shapes.dtypeOf(value)),
+      names,
+      runtime,
+    );
   }
 
   /** What a part is fed: the graph's inputs, what the dense model can't compute, and where it is cut out what it reads. */

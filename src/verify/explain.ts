@@ -7,6 +7,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import type { Shapes } from '../shapes/shapes.js';
 import { inputChange, moveInputs, moveRounded } from './conditioning.js';
 import { difference, differencesAlong, type Difference, type Kept } from './difference.js';
+import { withExactProducts } from './exact-products.js';
 import type { Disagreement } from './judge.js';
 import { computedName, pinsIn, withPins, type Pins } from './pins.js';
 import { openSession, runSession } from './run.js';
@@ -75,7 +76,8 @@ async function runMoved(given: Explained, turn: number): Promise<ReadonlyMap<str
   const pinned = new Set(pinsIn(masked, pins));
   const nameIn = (name: string): string => (pinned.has(name) && pins.pinned.has(name) ? computedName(name) : name); // prettier-ignore
   const moved = withPins(moveRounded(masked, { isFloat32, normalized: behindStatistics(given), seed }), pins);
-  const session = await openSession(moved, names.map(nameIn), runtime);
+  const exact = withExactProducts(moved, (value) => shapes.dtypeOf(value));
+  const session = await openSession(exact, names.map(nameIn), runtime);
   try {
     const inputs = new Map([...tensors].filter(([name]) => !pinned.has(name)));
     const fixed = [...tensors].filter(([name]) => pinned.has(name));

@@ -142,7 +142,7 @@ describe('texts', () => {
         { name: 'z', proof: 'none', why: 'it is near zero' },
       ]),
     ).toBe(
-      "1 of 3 compared; 'k' by what it is computed from (it is drawn at random), 'z' not at all (it is near zero)",
+      "1 of 3 compared; 'k' by what it is computed from (it is drawn at random); 'z' not at all (it is near zero)",
     );
   });
 

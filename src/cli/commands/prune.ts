@@ -16,6 +16,7 @@ import { chartLibrary } from '../charts.js';
 import { evalData, json, quiet } from '../command-options.js';
 import { readConfig } from '../config.js';
 import { withDataOptions } from '../data.js';
+import { distilOf, trainingFlags } from '../training.js';
 import { addFlags } from '../flags.js';
 import { readJson } from '../json-file.js';
 import { checkTargets, stdout, writeJson, writeText } from '../outputs.js';
@@ -84,11 +85,14 @@ export function addPruneCommand(program: Command): void {
   program.argument('<model>', 'the .onnx file to prune');
   const readOptions = addFlags(program, pruneOptions, { plan: readJson });
   const readCommand = addFlags(program, commandOptions);
+  const readTraining = addFlags(program, trainingFlags);
   const readData = addFlags(program, dataOptions);
   program.action(async (model: string) => {
     const command = readCommand();
-    const options = merge(readConfig(command.config), readOptions());
-    await inSession(command.quiet, (session) => pruneCommand(model, command, options, readData(), session));
+    const given = merge(readConfig(command.config), readOptions());
+    const reading = readData();
+    const options = { ...given, distil: distilOf(given, readTraining(), reading) };
+    await inSession(command.quiet, (session) => pruneCommand(model, command, options, reading, session));
   });
 }
 
@@ -187,6 +191,8 @@ async function pruneCommand(
   }
   if (json !== undefined) await writeJson(json, { model: path, ...figures });
   if (json !== stdout) print(pruneText({ source: basename(path), ...figures }));
+  if (report.training?.ended === 'diverged')
+    throw new PruneError('diverged', `${report.training.message}; the last good state was written`);
 }
 
 function reconstructionOf(
