@@ -35,7 +35,7 @@ const results = existsSync(stateFile)
   ? readFileSync(stateFile, 'utf8')
       .split('\n')
       .filter(Boolean)
-      .map((line) => JSON.parse(line))
+      .map((line) => ({ symbolic: { graphs: 0, sizes: 0, kinds: {} }, ...JSON.parse(line) }))
   : [];
 const { axisRuleFamilies } = await import(`${built}/src/axes/rules/index.js`);
 const { withoutStep } = await import(`${built}/test/oracles/random-graph/index.js`);

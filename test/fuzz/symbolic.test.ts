@@ -16,9 +16,9 @@ it('graphs with symbolic lengths compute the same at every length without what i
       if (outcome.pruned > 0) pruned++;
       sizes += outcome.sizes;
     }),
-    { numRuns: 60, seed: 1, interruptAfterTimeLimit: 25_000, markInterruptAsFailure: false },
+    { numRuns: 25, seed: 1 },
   );
   // Graphs in which nothing can go, or that run at one size only, would pass unseen.
-  expect(pruned).toBeGreaterThan(10);
+  expect(pruned).toBeGreaterThan(15);
   expect(sizes).toBeGreaterThan(2 * pruned);
 });
