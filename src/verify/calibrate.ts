@@ -52,7 +52,8 @@ export function withScaledValues(
       mulNode(raw, raw, square),
       meanOfAllNode(square, mean),
       sqrtNode(mean, root),
-      divNode(raw, root, value),
+      // Unnamed: the node that wrote the value may bear its name.
+      { ...divNode(raw, root, value), name: '' },
     ];
   });
   return { model: { ...model, graph: { ...graph, nodes } }, names };
