@@ -3,6 +3,7 @@ import { PruneError, throwIfAborted } from '../errors.js';
 import type { Grouping } from '../groups/group.js';
 import { encodeModel } from '../onnx/codec.js';
 import { opsetOf } from '../onnx/domain.js';
+import { untypedInfos } from '../onnx/graph-model.js';
 import type { Model } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
 import { GraphBuilder } from '../ops/build.js';
@@ -91,7 +92,7 @@ function probeModel(
         ...graph,
         nodes: [...graph.nodes, ...build.nodes],
         initializers: [...graph.initializers, ...build.initializers],
-        outputs: outputs.flat().map((name) => ({ name, docString: '', type: undefined })),
+        outputs: untypedInfos(outputs.flat()),
       },
     },
     outputs,

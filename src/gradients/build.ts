@@ -2,7 +2,7 @@ import { PruneError } from '../errors.js';
 import { constantTensor } from '../ops/literal.js';
 import type { DataType } from '../onnx/data-type.js';
 import { opsetOf } from '../onnx/domain.js';
-import { graphModel, tensorInfo } from '../onnx/graph-model.js';
+import { graphModel, tensorInfo, untypedInfos } from '../onnx/graph-model.js';
 import type { Model, Node, ValueInfo } from '../onnx/model.js';
 import { parameterOf } from '../ops/parameters.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -381,7 +381,7 @@ class Reverse {
         nodes: [...nodes, ...more.nodes],
         inputs: [...inputs, ...more.inputs],
         initializers: [...graph.initializers, ...moved, ...more.initializers],
-        outputs: more.outputs.map((name) => ({ name, docString: '', type: undefined })),
+        outputs: untypedInfos(more.outputs),
         valueInfos: [],
       },
     };
