@@ -3,6 +3,7 @@ import type { Model, Node } from '../onnx/model.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import { nodeLabel } from '../onnx/names.js';
 import { has, qualifiedName } from '../ops/index.js';
+import { whyUnknown } from '../ops/unknown.js';
 import { applyRelation } from './apply.js';
 import { sum, type Axis, type Blocker } from './axis.js';
 import { opContext, type ValueFacts } from './context.js';
@@ -136,7 +137,7 @@ class Coupling {
     try {
       if (hasSubgraph(node)) throw new NoRelation('it holds a subgraph');
       const rule = this.rules.get(qualifiedName(node));
-      if (!rule) throw new NoRelation('no rule is known for this op');
+      if (!rule) throw new NoRelation(whyUnknown(origin.op));
       const context = opContext(this.model, node, this.facts, this.sources);
       const result = typeof rule === 'function' ? rule(context) : rule;
       const relation = typeof result === 'string' ? { notation: result } : result;

@@ -1,4 +1,5 @@
 import type { Node } from '../onnx/model.js';
+import { microsoftName } from '../ops/op.js';
 import type { Relation } from './relation.js';
 
 /** What a rule may ask of the node it is applied to. Everything it can't know blocks the node with a reason. */
@@ -65,7 +66,7 @@ export function ruleFor(ops: string, rule: AxisRule): AxisRules {
 
 /** The same rule for each of onnxruntime's own ops of a list of words. */
 export function microsoft(ops: string, rule: AxisRule): AxisRules {
-  return Object.fromEntries(words(ops).map((op) => [`com.microsoft::${op}`, rule]));
+  return Object.fromEntries(words(ops).map((op) => [microsoftName(op), rule]));
 }
 
 const words = (list: string): string[] => list.trim().split(/\s+/);

@@ -4,6 +4,7 @@ import type { Graph, Model, Node, ValueInfo } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { has } from '../ops/index.js';
+import { identityNode, squeezeNode, unnamed, whereNode } from '../ops/nodes.js';
 import { withRenamed } from './rename.js';
 
 /**
@@ -89,13 +90,13 @@ export function openIf(model: Model, node: Node, opening: Opening): { model: Mod
   const helpers: string[] = [];
   if (opening === 'both') {
     helpers.push(names.take(`${node.outputs[0]}/condition`));
-    nodes.push(plainNode('Squeeze', [node.inputs[0]!], helpers[0]!));
+    nodes.push(unnamed(squeezeNode(node.inputs[0]!, helpers[0]!)));
     const [t, e] = attributes.map((attribute) => branches.get(attribute)!.outputs);
-    node.outputs.forEach((name, k) => nodes.push(plainNode('Where', [helpers[0]!, t![k]!, e![k]!], name)));
+    node.outputs.forEach((name, k) => nodes.push(unnamed(whereNode(helpers[0]!, t![k]!, e![k]!, name))));
   } else {
     node.outputs.forEach((name, k) => {
       helpers.push(names.take(`${name}/kept`));
-      nodes.push(plainNode('Identity', [branches.get(opening)!.outputs[k]!], name));
+      nodes.push(unnamed(identityNode(branches.get(opening)!.outputs[k]!, name)));
     });
     nodes.push({ ...kept, outputs: helpers });
   }
@@ -205,7 +206,7 @@ function closedBody(
   const given = outputs.map((name) => {
     if (written.has(name)) return name;
     const passed = names.take(`${name}/passed`);
-    all.push(plainNode('Identity', [name], passed));
+    all.push(unnamed(identityNode(name, passed)));
     return passed;
   });
   return {
@@ -224,7 +225,7 @@ function passing(body: Graph, values: readonly string[], names: FreshNames): Gra
   const passed = values.map((name) => names.take(`${name}/passed`));
   return {
     ...body,
-    nodes: values.map((name, k) => plainNode('Identity', [name], passed[k]!)),
+    nodes: values.map((name, k) => unnamed(identityNode(name, passed[k]!))),
     initializers: [],
     valueInfos: [],
     quantizationAnnotations: [],
@@ -247,8 +248,4 @@ function definitions(graph: Graph): Map<string, number> {
     }
   }
   return counts;
-}
-
-function plainNode(opType: string, inputs: readonly string[], output: string): Node {
-  return { name: '', opType, domain: '', inputs, outputs: [output], attributes: new Map(), docString: '' };
 }

@@ -2,6 +2,7 @@ import { graphAttributes } from '../onnx/attributes.js';
 import { normalDomain } from '../onnx/domain.js';
 import type { Attribute, FunctionBody, Model, Node, OpsetImport } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
+import { identityNode, unnamed } from '../ops/nodes.js';
 
 /** Inlined nodes at most, so that functions that call functions can't explode. */
 const maxNodes = 100_000;
@@ -79,7 +80,7 @@ function expand(call: Node, body: FunctionBody, names: FreshNames): Node[] | und
     const outer = call.outputs[i];
     if (!outer) return;
     if (!renamed.has(name)) renamed.set(name, outer);
-    else copies.push(identity(renamed.get(name)!, outer));
+    else copies.push(unnamed(identityNode(renamed.get(name)!, outer)));
   });
   const rename = (name: string): string => {
     let fresh = renamed.get(name);
@@ -104,11 +105,6 @@ function resolved(node: Node, call: Node): Map<string, Attribute> {
     if (given) out.set(name, { ...given, name });
   }
   return out;
-}
-
-function identity(input: string, output: string): Node {
-  const base = { name: '', opType: 'Identity', domain: '', attributes: new Map<string, Attribute>() };
-  return { ...base, inputs: [input], outputs: [output], docString: '' };
 }
 
 function withNodes(model: Model, nodes: readonly Node[], imports: readonly OpsetImport[]): Model {

@@ -2,7 +2,8 @@ import { indexGraph } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import { floatTensor, type FloatType } from '../onnx/values.js';
 import type { DataType } from '../onnx/data-type.js';
-import { makeNode, ModelEdit } from '../edit/model-edit.js';
+import { asIdentity, mulNode } from '../ops/nodes.js';
+import { ModelEdit } from '../edit/model-edit.js';
 import type { Branch } from './branches.js';
 
 export interface Shortened {
@@ -33,7 +34,7 @@ export function removeBranches(model: Model, branches: readonly Branch[]): Short
       const [sum] = node.outputs as [string];
       edit.removeNode(index);
       if (left.length > 1) edit.setNode(index, { ...node, inputs: left });
-      else if (pinned.has(sum)) edit.setNode(index, identity(node, left[0]!));
+      else if (pinned.has(sum)) edit.setNode(index, asIdentity(node, left[0]!));
       else streams.set(sum, left[0]!);
     } else current.forEach((name, input) => edit.setInput(index, input, name));
   });
@@ -53,11 +54,6 @@ export function removeBranches(model: Model, branches: readonly Branch[]): Short
     },
     removed,
   };
-}
-
-/** In the place of a sum, under its own name. */
-function identity(node: Node, stream: string): Node {
-  return { ...node, opType: 'Identity', inputs: [stream], attributes: new Map() };
 }
 
 function namesOf({ graph }: Model): Set<string> {
@@ -84,7 +80,7 @@ export function gateBranches(
     const gate = gateOf?.(branch) ?? edit.names.take(`${value}_zero`);
     if (!gateOf) edit.addTensor(floatTensor(gate, [0], [], (dtypeOf(value) ?? 'float32') as FloatType));
     const gated = edit.names.take(`${value}_gated`);
-    edit.insertBefore(node, [makeNode('Mul', [value, gate], gated)]);
+    edit.insertBefore(node, [mulNode(value, gate, gated)]);
     edit.setInput(node, input, gated);
   }
   return edit.apply().model;

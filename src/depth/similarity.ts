@@ -1,14 +1,12 @@
 import type { DataSource } from '../data/batch.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import type { Grouping } from '../groups/group.js';
-import { withAttribute } from '../onnx/attributes.js';
 import { encodeModel } from '../onnx/codec.js';
 import { opsetOf } from '../onnx/domain.js';
-import type { Model, Node } from '../onnx/model.js';
-import type { Tensor } from '../onnx/tensor.js';
-import { integerTensor } from '../onnx/values.js';
-import { makeNode } from '../edit/model-edit.js';
+import { untypedInfos } from '../onnx/graph-model.js';
+import type { Model } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
+import { GraphBuilder } from '../ops/build.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { feedsOf } from '../runtime/tensors.js';
 import type { Block } from './blocks.js';
@@ -77,41 +75,24 @@ function probeModel(
   const { model } = grouping.analysis;
   const { graph } = model;
   const names = new FreshNames(graph);
-  const nodes: Node[] = [];
-  const constants: Tensor[] = [];
-  const add = (node: Node): string => {
-    nodes.push(node);
-    return node.outputs[0]!;
-  };
-  const mean = (value: string, axes: readonly number[]): string => {
-    const reduce = makeNode('ReduceMean', [value], names.take('depth/mean'));
-    const flat = withAttribute(reduce, 'keepdims', { type: 'int', value: 0n });
-    if (opsetOf(model) < 18)
-      return add(withAttribute(flat, 'axes', { type: 'ints', value: axes.map(BigInt) }));
-    const operand = names.take('depth/axes');
-    constants.push(integerTensor(operand, axes));
-    return add({ ...flat, inputs: [value, operand] });
-  };
-  const asFloat = (value: string): string =>
-    add(
-      withAttribute(makeNode('Cast', [value], names.take('depth/float')), 'to', { type: 'int', value: 1n }),
-    );
+  const build = new GraphBuilder(opsetOf(model), (hint) => names.take(`depth/${hint}`));
   const outputs = blocks.map((block) => {
     const first = block[0]!;
     const axes = channelAxes(grouping, first);
-    const [x, y] = [asFloat(first.stream), asFloat(block.at(-1)!.sum)];
-    return [[x, y], [x, x], [y, y]].map((pair) =>
-      mean(add(makeNode('Mul', pair, names.take('depth/product'))), axes),
-    );
-  }); // prettier-ignore
+    const [x, y] = [first.stream, block.at(-1)!.sum].map((value) => build.cast(value, 'float32')) as [
+      string,
+      string,
+    ];
+    return ([[x, y], [x, x], [y, y]] as const).map(([a, b]) => build.reduce('mean', build.mul(a, b), axes, false)); // prettier-ignore
+  });
   return {
     model: {
       ...model,
       graph: {
         ...graph,
-        nodes: [...graph.nodes, ...nodes],
-        initializers: [...graph.initializers, ...constants],
-        outputs: outputs.flat().map((name) => ({ name, docString: '', type: undefined })),
+        nodes: [...graph.nodes, ...build.nodes],
+        initializers: [...graph.initializers, ...build.initializers],
+        outputs: untypedInfos(outputs.flat()),
       },
     },
     outputs,

@@ -4,6 +4,7 @@ import type { Graph, Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { FreshNames } from '../onnx/names.js';
 import { has } from '../ops/index.js';
+import { constantNode } from '../ops/nodes.js';
 
 /** Edits of a model's main graph, by index of its nodes; nothing changes before `apply`. */
 export class ModelEdit {
@@ -97,20 +98,6 @@ export class ModelEdit {
       out = withoutAttribute(out, form);
     return withAttribute(out, 'value', { type: 'tensor', value: { ...tensor, name } });
   }
-}
-
-/** A node of the default domain. */
-export function makeNode(
-  opType: string,
-  inputs: readonly string[],
-  output: string,
-  attributes: Node['attributes'] = new Map(),
-): Node {
-  return { name: output, opType, domain: '', inputs, outputs: [output], attributes, docString: '' };
-}
-
-export function constantNode(tensor: Tensor): Node {
-  return withAttribute(makeNode('Constant', [], tensor.name), 'value', { type: 'tensor', value: tensor });
 }
 
 /** What nothing reads any more once the given values have lost readers; graph inputs stay. */

@@ -14,7 +14,7 @@ export function contractAlong(
   const perm = range(shape.length);
   [perm[axis], perm[last]] = [last, axis];
   const moved = e.transpose(value, perm);
-  const product = e.op('MatMul', [moved, e.floats(matrix, [length, matrix.length / length])]);
+  const product = e.matMul(moved, e.floats(matrix, [length, matrix.length / length]));
   return e.transpose(product, perm);
 }
 
@@ -32,13 +32,11 @@ export function putBack(
     const pads = new Array<number>(2 * shape.length).fill(0);
     pads[axis] = positions[0]!;
     pads[axis + shape.length] = length - positions[0]! - positions.length;
-    return pads.every((pad) => pad === 0) ? value : e.op('Pad', [value, e.ints(pads), e.scalar(0)]);
+    return pads.every((pad) => pad === 0) ? value : e.pad(value, pads);
   }
   const zero = positions.length;
   const order = new Array<number>(length).fill(zero);
   positions.forEach((at, i) => (order[at] = i));
-  const withZero = e.op('Concat', [value, e.zeros(shape.map((size, i) => (i === axis ? 1 : size)))], {
-    axis,
-  });
-  return e.op('Gather', [withZero, e.ints(order)], { axis });
+  const withZero = e.concat([value, e.zeros(shape.map((size, i) => (i === axis ? 1 : size)))], axis);
+  return e.gather(withZero, e.ints(order), axis);
 }

@@ -2,7 +2,7 @@ import { PruneError } from '../errors.js';
 import { constantTensor } from '../ops/literal.js';
 import type { DataType } from '../onnx/data-type.js';
 import { opsetOf } from '../onnx/domain.js';
-import { graphModel, tensorInfo } from '../onnx/graph-model.js';
+import { graphModel, tensorInfo, untypedInfos } from '../onnx/graph-model.js';
 import type { Model, Node, ValueInfo } from '../onnx/model.js';
 import { parameterOf } from '../ops/parameters.js';
 import type { Tensor } from '../onnx/tensor.js';
@@ -206,7 +206,7 @@ class Reverse {
   private total(name: string): string | undefined {
     const parts = this.cotangents.get(name);
     if (!parts) return undefined;
-    const sum = parts.length === 1 ? parts[0]! : this.emit.op('Sum', parts);
+    const sum = this.emit.total(parts);
     this.cotangents.set(name, [sum]);
     return sum;
   }
@@ -290,7 +290,7 @@ class Reverse {
 
   private assemble(loss: string, gradients: ReadonlyMap<string, string>): GradientGraphs {
     // A gradient may be a value of the forward graph itself, which can't be both input and output.
-    const outputs = new Map([...gradients].map(([name, value]) => [name, this.emit.op('Identity', [value])]));
+    const outputs = new Map([...gradients].map(([name, value]) => [name, this.emit.copy(value)]));
     const { watch = [] } = this.request;
     const results = [loss, ...outputs.values()];
     const { nodes, free } = live(this.emit.nodes, results, this.emit.initializers);
@@ -381,7 +381,7 @@ class Reverse {
         nodes: [...nodes, ...more.nodes],
         inputs: [...inputs, ...more.inputs],
         initializers: [...graph.initializers, ...moved, ...more.initializers],
-        outputs: more.outputs.map((name) => ({ name, docString: '', type: undefined })),
+        outputs: untypedInfos(more.outputs),
         valueInfos: [],
       },
     };

@@ -146,7 +146,7 @@ function correlateStrided(
   const products = multiply(e, narrow, wide, product(shape), layout);
   if (order.every((tap, i) => tap === i)) return products;
   const flat = e.reshape(products, [layout.groups * a * b, order.length]);
-  return e.op('Gather', [flat, e.ints(order.map((_, tap) => order.indexOf(tap)))], { axis: 1 });
+  return e.gather(flat, e.ints(order.map((_, tap) => order.indexOf(tap))), 1);
 }
 
 function phasesOf({ kernel, strides, dilations }: Windows, axis: number): Phase[] {
@@ -211,23 +211,22 @@ function multiply(
   { batch, groups, a, b }: Layout,
 ): string {
   const times = (left: string, right: string, rows: number, columns: number): string => {
-    const products = e.op('MatMul', [left, e.transpose(right, [0, 1, 3, 2])]);
+    const products = e.matMul(left, e.transpose(right, [0, 1, 3, 2]));
     return e.reshape(batch === 1 ? products : e.sum(products, [0]), [groups, rows, columns]);
   };
-  const stack = (parts: readonly string[]): string =>
-    parts.length === 1 ? parts[0]! : e.op('Concat', parts, { axis: 2 });
+  const stack = (parts: readonly string[]): string => (parts.length === 1 ? parts[0]! : e.concat(parts, 2));
   const [s, l] = [narrow.length, wide.length];
   const isThin = Math.min(a, b) <= 32;
   if (s * l === 1 || !isThin) {
     const each = narrow.flatMap((left) => wide.map((right) => times(left, right, a, b)));
     if (each.length === 1) return each[0]!;
-    return e.op('Concat', each.map((value) => e.reshape(value, [groups, a, b, 1])), { axis: 3 }); // prettier-ignore
+    return e.concat(each.map((value) => e.reshape(value, [groups, a, b, 1])), 3); // prettier-ignore
   }
   if (a === 1 && b === 1) {
     // A single row is multiplied without packing; short ones by several at once.
     const [columns, count] = length <= shortRow ? [[stack(wide)], l] : [wide, 1];
     const each = narrow.flatMap((row) => columns.map((column) => times(row, column, 1, count)));
-    return e.op('Concat', each, { axis: 2 });
+    return e.concat(each, 2);
   }
   // Few rows leave a product's setting up no time to pay off: all offsets in one. onnxruntime packs the second factor.
   if (l * b >= s * a) {
@@ -241,7 +240,7 @@ function multiply(
 /** Zeros before and after each axis; negative counts cut off. */
 function pad(e: Emitter, value: string, before: readonly number[], after: readonly number[]): string {
   if ([...before, ...after].every((count) => count === 0)) return value;
-  return e.op('Pad', [value, e.ints([...before, ...after]), e.scalar(0)]);
+  return e.pad(value, [...before, ...after]);
 }
 
 /** One of each list, in row-major order. */

@@ -72,7 +72,7 @@ export const losses = {
     emit: (context) => {
       const output = chosen(context, settings);
       const axis = classAxis(output, settings);
-      const labels = context.emit.op('ArgMax', [output.name], { axis, keepdims: 0 });
+      const labels = context.emit.argMax(output.name, axis);
       return crossEntropy(context, output, axis, labels);
     },
   }),
@@ -85,7 +85,7 @@ export const losses = {
         const weighted = e.mul(output.name, weightsFor(context, output.shape));
         return { output, weighted, value: total(e, e.mul(weighted, output.name)) };
       });
-      const value = parts.length === 1 ? parts[0]!.value : e.op('Sum', parts.map((part) => part.value)); // prettier-ignore
+      const value = e.total(parts.map((part) => part.value));
       return { value, cotangents: new Map(parts.map(({ output, weighted }) => [output.name, e.scale(weighted, 2)])) }; // prettier-ignore
     },
   }),
@@ -97,10 +97,10 @@ export const losses = {
       const axis = classAxis(output, settings);
       const target = context.feed({ extra: settings.target ?? 'target' }, 'float32', output.shape);
       const weights = e.scale(weightsFor(context, output.shape), 1 / positionsOf(output, axis));
-      const [ours, theirs] = [output.name, target].map((v) => e.op('LogSoftmax', [v], { axis })) as [string, string]; // prettier-ignore
-      const p = e.op('Exp', [theirs]);
+      const [ours, theirs] = [e.logSoftmax(output.name, axis), e.logSoftmax(target, axis)];
+      const p = e.exp(theirs);
       const value = total(e, e.mul(weights, e.mul(p, e.sub(theirs, ours))));
-      const g = e.mul(weights, e.sub(e.op('Exp', [ours]), p));
+      const g = e.mul(weights, e.sub(e.exp(ours), p));
       return { value, cotangents: new Map([[output.name, g]]) };
     },
   }),
@@ -155,11 +155,11 @@ function crossEntropy(
   labels: string,
 ): EmittedLoss {
   const e = context.emit;
-  const truth = e.op('OneHot', [labels, e.ints([shape[axis]!]), e.floats([0, 1], [2])], { axis });
-  const log = e.op('LogSoftmax', [name], { axis });
+  const truth = e.oneHot(labels, shape[axis]!, axis);
+  const log = e.logSoftmax(name, axis);
   const weights = e.scale(weightsFor(context, shape), 1 / positionsOf({ name, shape }, axis));
   const value = e.neg(total(e, e.mul(weights, e.mul(truth, log))));
-  const g = e.mul(weights, e.sub(e.op('Softmax', [name], { axis }), truth));
+  const g = e.mul(weights, e.sub(e.softmax(name, axis), truth));
   return { value, cotangents: new Map([[name, g]]) };
 }
 
@@ -196,7 +196,7 @@ export function weightsFor(context: LossContext, shape: readonly number[]): stri
 
 /** The sum of all elements, of rank 0. */
 export function total(e: Emitter, value: string): string {
-  return e.op('ReduceSum', [value], { keepdims: 0 });
+  return e.sumOfAll(value);
 }
 
 function listed(outputs: readonly LossOutput[]): string {

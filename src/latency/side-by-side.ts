@@ -1,4 +1,5 @@
 import type { DataType } from '../onnx/data-type.js';
+import { untypedInfos } from '../onnx/graph-model.js';
 import type { Attribute, Model, Node, ValueInfo } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { elementBytes, encodeFloats, rawTensor, type FloatType } from '../onnx/values.js';
@@ -52,7 +53,7 @@ export function sideBySide(parts: readonly Sized[]): Model {
       initializers,
       sparseInitializers: [],
       inputs: [...inputs.values()],
-      outputs: nodes.map(({ name }) => ({ name, docString: '', type: undefined })),
+      outputs: untypedInfos(nodes.map(({ name }) => name)),
       valueInfos: [],
       quantizationAnnotations: [],
     },

@@ -1,5 +1,6 @@
 import { encodeModel } from '../onnx/codec.js';
 import { graphModel, rankedInfo } from '../onnx/graph-model.js';
+import { transposedProductNode } from '../ops/nodes.js';
 import type { Runtime } from '../runtime/runtime.js';
 
 /** A Bᵀ of row-major matrices, A of shape [m, k] and B of shape [n, k]; the result has shape [m, n]. */
@@ -40,19 +41,7 @@ export async function runtimeProduct(
   runtime: Runtime,
 ): Promise<{ readonly product: MatrixProduct; release(): Promise<void> }> {
   const model = graphModel({
-    nodes: [
-      {
-        name: 'product',
-        opType: 'Gemm',
-        domain: '',
-        inputs: ['a', 'b'],
-        outputs: ['c'],
-        attributes: new Map([
-          ['transB', { name: 'transB', docString: '', reference: '', type: 'int', value: 1n }],
-        ]),
-        docString: '',
-      },
-    ],
+    nodes: [transposedProductNode('a', 'b', 'c')],
     inputs: [rankedInfo('a', 'float64', 2), rankedInfo('b', 'float64', 2)],
     outputs: ['c'],
     initializers: [],

@@ -9,7 +9,8 @@ import type { Model } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { StoredData } from '../onnx/tensor-data.js';
 import { elementBytes, floatTensor, type FloatType } from '../onnx/values.js';
-import { makeNode, ModelEdit } from '../edit/model-edit.js';
+import { mulNode } from '../ops/nodes.js';
+import { ModelEdit } from '../edit/model-edit.js';
 import { atSize, type AxisChange, type Projection, type ShapeOf } from '../plan/projection.js';
 import { filledOutside, integerZeros, type IntegerZeros } from './integer-weights.js';
 import { maskStatistics } from './statistics.js';
@@ -119,7 +120,7 @@ class Masking {
       const constant = this.edit.names.take(`${name}_mask`);
       const dims = changes.map(({ before }, axis) => (masks.has(axis) ? before : 1));
       this.edit.addTensor(floatTensor(constant, outerProduct([...masks.values()]), dims, dtype as FloatType));
-      this.edit.insertBefore(index, [makeNode('Mul', [name, constant], masked)]);
+      this.edit.insertBefore(index, [mulNode(name, constant, masked)]);
     }
     this.edit.setInput(index, input, masked);
   }

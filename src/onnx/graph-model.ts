@@ -32,11 +32,25 @@ export function graphModel({ nodes, inputs, outputs, initializers, opset = 17 }:
       initializers,
       sparseInitializers: [],
       inputs,
-      outputs: outputs.map((name) => ({ name, docString: '', type: undefined })),
+      outputs: untypedInfos(outputs),
       valueInfos: [],
       quantizationAnnotations: [],
     },
   };
+}
+
+/** Values whose types onnxruntime infers. */
+export function untypedInfos(names: readonly string[]): ValueInfo[] {
+  return names.map((name) => ({ name, docString: '', type: undefined }));
+}
+
+/**
+ * The model with other outputs, for onnxruntime only. Values inside lose their declared shapes, of which it would warn at
+ * another size of the batch.
+ */
+export function withOutputs(model: Model, outputs: readonly ValueInfo[]): Model {
+  const graph = { ...model.graph, outputs, valueInfos: [] };
+  return { ...model, irVersion: Math.max(4, model.irVersion), graph };
 }
 
 /** A tensor-typed value; sizes may be open, and so may the rank. */

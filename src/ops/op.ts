@@ -150,7 +150,10 @@ export function withTraits(ops: OpFamily, ...more: readonly Trait[]): OpFamily {
   );
 }
 
+/** The qualified name of one of onnxruntime's own ops. */
+export const microsoftName = (op: string): string => `com.microsoft::${op}`;
+
 /** Ops of onnxruntime's own domain. */
 export function microsoft(ops: OpFamily): OpFamily {
-  return Object.fromEntries(Object.entries(ops).map(([name, entry]) => [`com.microsoft::${name}`, entry]));
+  return Object.fromEntries(Object.entries(ops).map(([name, entry]) => [microsoftName(name), entry]));
 }

@@ -14,12 +14,9 @@ export function remedyFor({ node, op, axis, why }: Blocker): string | undefined 
     const index = /\d+$/.exec(axis)?.[0] ?? 'AXIS';
     return `--allow-io '${node}:${index}' if whoever calls the model accepts another size`;
   }
-  const isUnknown = why.includes('no rule is known');
-  if (isUnknown && op.startsWith('com.microsoft.nchwc::'))
-    return 'onnxruntime laid it out for one processor: prune the model that it was made from';
-  if (isUnknown && /^com\.microsoft::.*Quant/.test(op))
-    return 'prune the float model and quantize it afterwards';
-  if (isUnknown) return `teach it: "axisRules": { "${op}": "… -> …" } in --config`;
+  if (why.includes('laid it out for one processor')) return 'prune the model that it was made from';
+  if (why.includes('with quantized numbers')) return 'prune the float model and quantize it afterwards';
+  if (why.includes('no rule is known')) return `teach it: "axisRules": { "${op}": "… -> …" } in --config`;
   if (why.includes('unknown') || why.includes('depends on data') || why.includes('computed from data'))
     return 'give static input shapes with --shape NAME=…';
   if (why.includes('an axis of size 1 elsewhere'))

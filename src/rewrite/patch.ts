@@ -4,7 +4,8 @@ import type { Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf, floatTensor, integersOf, integerTensor, type FloatType } from '../onnx/values.js';
 import { isEntryReached, isReached, type Reach } from '../shapes/reach.js';
-import { makeNode, type ModelEdit } from '../edit/model-edit.js';
+import { addNode, divNode, mulNode } from '../ops/nodes.js';
+import type { ModelEdit } from '../edit/model-edit.js';
 
 /** A computed value as it is and as it should be. */
 export interface Comparison {
@@ -104,6 +105,8 @@ function reassemble(
   return { name, nodes: [{ ...node, name, inputs, outputs: [name] }] };
 }
 
+const steps = { mul: mulNode, add: addNode, div: divNode } as const;
+
 function adjust(
   value: string,
   entries: readonly EntryCorrection[],
@@ -112,17 +115,17 @@ function adjust(
 ): Correction {
   const nodes: Node[] = [];
   let name = value;
-  const apply = (op: string, operand: readonly number[], neutral: number): void => {
+  const apply = (step: keyof typeof steps, operand: readonly number[], neutral: number): void => {
     if (operand.every((x) => x === neutral)) return;
-    const constant = edit.names.take(`${value}_${op.toLowerCase()}`);
+    const constant = edit.names.take(`${value}_${step}`);
     edit.addTensor({ ...tensorLike(like, operand), name: constant });
     const output = edit.names.take(value);
-    nodes.push(makeNode(op, [name, constant], output));
+    nodes.push(steps[step](name, constant, output));
     name = output;
   };
-  apply('Mul', entries.map(({ multiplier }) => multiplier), 1); // prettier-ignore
-  apply('Add', entries.map(({ addend }) => addend), 0); // prettier-ignore
-  apply('Div', entries.map(({ divisor }) => divisor), 1); // prettier-ignore
+  apply('mul', entries.map(({ multiplier }) => multiplier), 1); // prettier-ignore
+  apply('add', entries.map(({ addend }) => addend), 0); // prettier-ignore
+  apply('div', entries.map(({ divisor }) => divisor), 1); // prettier-ignore
   return { name, nodes };
 }
 

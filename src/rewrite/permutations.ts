@@ -1,7 +1,7 @@
 import type { AxisCoupling } from '../axes/couple.js';
-import { withAttribute } from '../onnx/attributes.js';
 import { integerTensor } from '../onnx/values.js';
-import { makeNode, type ModelEdit } from '../edit/model-edit.js';
+import { gatherNode } from '../ops/nodes.js';
+import type { ModelEdit } from '../edit/model-edit.js';
 import type { Projection } from '../plan/projection.js';
 
 /**
@@ -31,8 +31,7 @@ export function rewritePermutations(
       edit.removeNode(node);
       replaced.add(node);
     }
-    const gather = makeNode('Gather', [input, indices], output);
-    edit.setNode(last, withAttribute({ ...gather, name }, 'axis', { type: 'int', value: BigInt(axis) }));
+    edit.setNode(last, { ...gatherNode(input, indices, axis, output), name });
   }
   return replaced;
 }

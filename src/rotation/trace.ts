@@ -5,6 +5,7 @@ import type { Model, Node } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { floatTensor, integerTensor } from '../onnx/values.js';
 import { has, operandIndex } from '../ops/index.js';
+import { asIdentity } from '../ops/nodes.js';
 import type { FollowedLayer } from '../layers/find.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from '../shapes/evaluate.js';
@@ -117,7 +118,7 @@ async function traceModel(
   for (const index of flow.passes) {
     const node = model.graph.nodes[index]!;
     if (operandIndex(node, 'mean') !== undefined) {
-      nodes.push({ ...node, opType: 'Identity', inputs: [node.inputs[0]!], attributes: new Map() });
+      nodes.push(asIdentity(node, node.inputs[0]!));
       continue;
     }
     const inputs: string[] = [];

@@ -1,5 +1,6 @@
 import { encodeModel } from '../onnx/codec.js';
 import { graphModel, tensorInfo } from '../onnx/graph-model.js';
+import { matMulNode } from '../ops/nodes.js';
 import { assertProvider } from './providers.js';
 import type { Provider, Runtime } from './runtime.js';
 
@@ -11,12 +12,7 @@ import type { Provider, Runtime } from './runtime.js';
 export async function probeProvider(runtime: Runtime, provider: Provider): Promise<void> {
   if (provider === 'cpu') return;
   const model = graphModel({
-    nodes: [
-      {
-        ...{ name: 'probe', opType: 'MatMul', domain: '', docString: '' },
-        ...{ inputs: ['a', 'a'], outputs: ['b'], attributes: new Map() },
-      },
-    ],
+    nodes: [matMulNode('a', 'a', 'b')],
     inputs: [tensorInfo('a', 'float32', [2, 2])],
     outputs: ['b'],
     initializers: [],

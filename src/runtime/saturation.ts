@@ -1,6 +1,7 @@
 import { encodeModel } from '../onnx/codec.js';
 import { graphModel } from '../onnx/graph-model.js';
 import { integerTensor } from '../onnx/values.js';
+import { integerProductNode } from '../ops/nodes.js';
 import type { Runtime } from './runtime.js';
 
 /** Terms of the probed sum, an even number. */
@@ -14,12 +15,7 @@ const terms = 64;
 export async function saturatesProducts(runtime: Runtime): Promise<boolean> {
   const filled = (value: number): number[] => new Array<number>(terms).fill(value);
   const model = graphModel({
-    nodes: [
-      {
-        ...{ name: '', opType: 'MatMulInteger', domain: '', docString: '' },
-        ...{ inputs: ['a', 'b'], outputs: ['y'], attributes: new Map() },
-      },
-    ],
+    nodes: [integerProductNode('a', 'b', 'y')],
     inputs: [],
     outputs: ['y'],
     initializers: [

@@ -7,6 +7,7 @@ import type { Model, Node, ValueInfo, ValueType } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { integersOf } from '../onnx/values.js';
 import { has, qualifiedName } from '../ops/index.js';
+import { shapeNode } from '../ops/nodes.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { evaluateConstants } from './evaluate.js';
 import { readRefusal } from './failures.js';
@@ -189,7 +190,7 @@ export class ShapeInference {
     constants: readonly Tensor[],
     inputs: readonly ValueInfo[],
   ): Promise<void> {
-    const probes = names.map((name, index) => probe(name, `onnx-prune/rank/${index}`));
+    const probes = names.map((name, index) => shapeNode(name, `onnx-prune/rank/${index}`));
     const outputs = probes.map((node) => node.outputs[0]!);
     const metadata = await this.metadataOf(
       partialModel(this.model, [...nodes, ...probes], constants, inputs, outputs),
@@ -305,18 +306,6 @@ function filledTensor(node: Node, literals: ReadonlyMap<string, Tensor>): Fact |
   return elementCount(shape) > 4096
     ? { dtype: tensorAttribute(node, 'value')?.dtype ?? 'float32', shape }
     : undefined;
-}
-
-function probe(input: string, output: string): Node {
-  return {
-    name: '',
-    opType: 'Shape',
-    domain: '',
-    inputs: [input],
-    outputs: [output],
-    attributes: new Map(),
-    docString: '',
-  };
 }
 
 function indicesOf({ from, to }: Segment): number[] {

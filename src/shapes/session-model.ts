@@ -1,4 +1,5 @@
 import { type DataType, isFloat } from '../onnx/data-type.js';
+import { untypedInfos } from '../onnx/graph-model.js';
 import type { Model, Node, ValueInfo, ValueType } from '../onnx/model.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { sessionType } from './session-types.js';
@@ -39,7 +40,7 @@ export function partialModel(
       initializers: constants,
       sparseInitializers: used === undefined ? sparse : sparse.filter(({ name }) => used.has(name)),
       inputs,
-      outputs: outputs.map((name) => ({ name, docString: '', type: undefined })),
+      outputs: untypedInfos(outputs),
       valueInfos: [],
       quantizationAnnotations: [],
     },

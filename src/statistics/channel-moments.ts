@@ -1,11 +1,9 @@
 import { occurrencesOf } from '../axes/positions.js';
 import type { DataSource } from '../data/batch.js';
 import type { Grouping, Member, PruningGroup } from '../groups/group.js';
-import { dataTypeToNumber } from '../onnx/data-type.js';
 import { opsetOf } from '../onnx/domain.js';
-import type { Attribute, Model, Node } from '../onnx/model.js';
-import type { Tensor } from '../onnx/tensor.js';
-import { integerTensor } from '../onnx/values.js';
+import type { Model } from '../onnx/model.js';
+import { GraphBuilder } from '../ops/build.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { denseValues } from './dense-values.js';
 import { splitSharedWeights } from './shared-weights.js';
@@ -83,30 +81,8 @@ function momentsModel(grouping: Grouping, reads: readonly ChannelRead[]): Model 
   // The grouping may hold other weights than the model.
   const { model, tensors } = splitSharedWeights(grouping, grouping.groups);
   const { graph } = model;
-  const nodes: Node[] = [];
-  const axesTensors: Tensor[] = [];
-  const opset = opsetOf(model);
-  const add = (
-    opType: string,
-    inputs: readonly string[],
-    output: string,
-    ints: Readonly<Record<string, number | readonly number[]>> = {},
-  ): string => {
-    // prettier-ignore
-    const attributes = Object.entries(ints).map(([name, value]): [string, Attribute] => [
-      name,
-      typeof value === 'number'
-        ? { name, docString: '', reference: '', type: 'int', value: BigInt(value) }
-        : { name, docString: '', reference: '', type: 'ints', value: value.map(BigInt) },
-    ]);
-    nodes.push({ name: output, opType, domain: '', inputs, outputs: [output], attributes: new Map(attributes), docString: '' }); // prettier-ignore
-    return output;
-  };
-  const mean = (value: string, axes: readonly number[], output: string, keepdims: number): string => {
-    if (opset < 18) return add('ReduceMean', [value], output, { axes, keepdims });
-    axesTensors.push(integerTensor(`${output}/axes`, axes));
-    return add('ReduceMean', [value, `${output}/axes`], output, { keepdims });
-  };
+  let count = 0;
+  const build = new GraphBuilder(opsetOf(model), (hint) => `moments/${hint}/${count++}`);
   const done = new Set<string>();
   for (const read of reads) {
     const name = keyOf(read);
@@ -114,20 +90,18 @@ function momentsModel(grouping: Grouping, reads: readonly ChannelRead[]): Model 
     done.add(name);
     const others = Array.from({ length: read.rank }, (_, i) => i).filter((i) => i !== read.axis);
     // Sums of half precision overflow.
-    const value = add('Cast', [read.value], `${name}/float`, { to: dataTypeToNumber('float32') });
-    const kept = mean(value, others, `${name}/centre`, 1);
-    const centred = add('Sub', [value, kept], `${name}/centred`);
-    const squares = add('Mul', [centred, centred], `${name}/squares`);
-    mean(value, others, `${name}/mean`, 0);
-    mean(squares, others, `${name}/variance`, 0);
+    const value = build.cast(read.value, 'float32');
+    const centred = build.sub(value, build.reduce('mean', value, others, true));
+    build.reduce('mean', value, others, false, `${name}/mean`);
+    build.reduce('mean', build.mul(centred, centred), others, false, `${name}/variance`);
   }
   const initializers = graph.initializers.map((tensor) => tensors.get(tensor.name) ?? tensor);
   return {
     ...model,
     graph: {
       ...graph,
-      nodes: [...graph.nodes, ...nodes],
-      initializers: [...initializers, ...axesTensors],
+      nodes: [...graph.nodes, ...build.nodes],
+      initializers: [...initializers, ...build.initializers],
     },
   };
 }

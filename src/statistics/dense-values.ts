@@ -3,6 +3,7 @@ import type { Batch, DataSource } from '../data/batch.js';
 import { partsOf } from '../data/slices.js';
 import { PruneError, throwIfAborted } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
+import { untypedInfos, withOutputs } from '../onnx/graph-model.js';
 import type { Model } from '../onnx/model.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { bytesOf, feedsOf } from '../runtime/tensors.js';
@@ -36,13 +37,8 @@ export async function* denseValues(
   }: { readonly data: DataSource; readonly runtime: Runtime; readonly signal?: AbortSignal | undefined },
 ): AsyncGenerator<DenseValues> {
   const fed = new Set(model.graph.inputs.map(({ name }) => name));
-  const outputs = [...new Set(names)]
-    .filter((name) => !fed.has(name))
-    .map((name) => ({ name, docString: '', type: undefined }));
-  const graph = { ...model.graph, outputs, valueInfos: [] };
-  const session = await runtime.load(
-    encodeModel({ ...model, irVersion: Math.max(4, model.irVersion), graph }),
-  );
+  const outputs = untypedInfos([...new Set(names)].filter((name) => !fed.has(name)));
+  const session = await runtime.load(encodeModel(withOutputs(model, outputs)));
   let batch = 0;
   try {
     const run = async ({ inputs }: Batch): Promise<DenseValues['found']> => {

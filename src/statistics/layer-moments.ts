@@ -1,11 +1,10 @@
 import type { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-common';
-import { withAttribute } from '../onnx/attributes.js';
 import { encodeModel } from '../onnx/codec.js';
-import { dataTypeToNumber, type DataType } from '../onnx/data-type.js';
+import type { DataType } from '../onnx/data-type.js';
 import { graphModel, rankedInfo } from '../onnx/graph-model.js';
-import type { Model, Node } from '../onnx/model.js';
-import { elementCount, type Tensor } from '../onnx/tensor.js';
-import { floatTensor, integerTensor } from '../onnx/values.js';
+import type { Model } from '../onnx/model.js';
+import { elementCount } from '../onnx/tensor.js';
+import { GraphBuilder } from '../ops/build.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { type ConvGeometry, windowTable } from './geometry.js';
 import type { SecondMoments } from './second-moments.js';
@@ -113,6 +112,9 @@ function rowsOf(
   return recurrence?.ofState ? (dims[0]! - 1) * dims[2]! : elementCount(dims) / columns;
 }
 
+/** Of the moment graphs. */
+const momentOpset = 17;
+
 function momentModel(spec: MomentSpec): Model {
   const { source } = spec;
   const build = new Builder();
@@ -123,20 +125,17 @@ function momentModel(spec: MomentSpec): Model {
     const dims = isConv
       ? [spec.shortcut.length, ...source.geometry.kernel.map(() => 1)]
       : [spec.shortcut.length];
-    const gap = build.op('Sub', [build.float('a', spec.yDtype), build.float('b', spec.yDtype)]);
-    y = build.op('Add', [
-      y,
-      build.op('Mul', [gap, build.constant(floatTensor('scale', spec.shortcut, dims))]),
-    ]);
+    const gap = build.sub(build.float('a', spec.yDtype), build.float('b', spec.yDtype));
+    y = build.add(y, build.mul(gap, build.floats(spec.shortcut, dims)));
   }
   const x = build.float('x', spec.xDtype);
   const rows = isConv ? convRows(build, spec, source, x, y) : linearRows(build, spec, source, x, y);
   const xc = build.centre(rows.x, 'xMean');
   const yc = build.centre(rows.y, 'yMean');
-  build.op('MatMul', [build.transpose(xc, [0, 2, 1]), xc], 'xx');
+  build.matMul(build.transpose(xc, [0, 2, 1]), xc, 'xx');
   const hasProducts = spec.hasProducts ?? true;
-  if (hasProducts) build.op('MatMul', [build.transpose(yc, [0, 2, 1]), xc], 'yx');
-  build.reduce('ReduceSumSquare', yc, 'yy');
+  if (hasProducts) build.matMul(build.transpose(yc, [0, 2, 1]), xc, 'yx');
+  build.reduce('sumOfSquares', yc, [1], true, 'yy');
   const inputs = [
     rankedInfo('x', spec.xDtype, rank),
     rankedInfo('y', spec.yDtype, rank),
@@ -149,6 +148,7 @@ function momentModel(spec: MomentSpec): Model {
     inputs,
     outputs: ['xMean', 'yMean', 'xx', 'yy', ...(hasProducts ? ['yx'] : [])],
     initializers: build.initializers,
+    opset: momentOpset,
   });
 }
 
@@ -168,13 +168,13 @@ function convRows(
   const { groups, inputs } = spec;
   const pads = [0, 0, ...geometry.pads.map(([begin]) => begin), 0, 0, ...geometry.pads.map(([, end]) => end)];
   const entries = geometry.kernel.reduce((a, b) => a * b, 1);
-  let image = build.gather(x, spec.keptInputs, 1);
-  if (pads.some((pad) => pad > 0)) image = build.op('Pad', [image, build.integers(pads)]);
+  let image = build.pick(x, spec.keptInputs, 1);
+  if (pads.some((pad) => pad > 0)) image = build.pad(image, pads);
   // Channels last, so that a window's entry is one run of channels.
   const flat = build.transpose(build.reshape(image, [0, 0, -1]), [0, 2, 1]);
-  const windows = build.op('Gather', [flat, 'windows'], undefined, [['axis', 1n]]);
-  const outputs = build.transpose(build.reshape(build.gather(y, spec.keptOutputs, 1), [0, 0, -1]), [0, 2, 1]);
-  const drawn = build.op('Gather', [outputs, 'positions'], undefined, [['axis', 1n]]);
+  const windows = build.gather(flat, 'windows', 1);
+  const outputs = build.transpose(build.reshape(build.pick(y, spec.keptOutputs, 1), [0, 0, -1]), [0, 2, 1]);
+  const drawn = build.gather(outputs, 'positions', 1);
   const columns = entries * inputs;
   if (groups === 1)
     return { x: build.reshape(windows, [1, -1, columns]), y: build.reshape(drawn, [1, -1, spec.outputs]) };
@@ -192,104 +192,44 @@ function linearRows(
   x: string,
   y: string,
 ): Rows {
-  const drawn = (value: string): string =>
-    build.op('Gather', [value, 'positions'], undefined, [['axis', 0n]]);
+  const drawn = (value: string): string => build.gather(value, 'positions');
   const flat = (value: string): string =>
     build.reshape(recurrence?.ofState ? earlierStates(build, recurrence, value) : value, [-1, columns]);
   const inputs = flat(transposed ? build.transpose(x, [1, 0]) : x);
   const wanted = recurrence
-    ? build.op(
-        'Gemm',
-        [flat(y), build.constant(floatTensor('', recurrence.matrix, [outputs, columns]))],
-        undefined,
-        [['transB', 1n]],
-      )
+    ? build.transposedProduct(flat(y), build.floats(recurrence.matrix, [outputs, columns]))
     : build.reshape(y, [-1, outputs]);
   return {
-    x: build.unsqueeze(build.gather(drawn(inputs), spec.keptInputs, 1)),
-    y: build.unsqueeze(build.gather(drawn(wanted), spec.keptOutputs, 1)),
+    x: build.unsqueeze(build.pick(drawn(inputs), spec.keptInputs, 1), [0]),
+    y: build.unsqueeze(build.pick(drawn(wanted), spec.keptOutputs, 1), [0]),
   };
 }
 
 /** The states of one direction that its next step reads; what the first step reads is not among them. */
 function earlierStates(build: Builder, { direction, isReversed }: RecurrentRows, value: string): string {
-  const own = build.gather(value, Int32Array.of(direction), 1);
+  const own = build.pick(value, Int32Array.of(direction), 1);
   const [start, end] = isReversed ? [1, 2 ** 31] : [0, -1];
-  return build.op('Slice', [own, build.integers([start]), build.integers([end]), build.integers([0])]);
+  return build.slice(own, [0], [start], [end]);
 }
 
-/** Makes nodes of a moment graph; every method returns the name of what it makes. */
-class Builder {
-  readonly nodes: Node[] = [];
-  readonly initializers: Tensor[] = [];
-  private count = 0;
-
-  op(
-    opType: string,
-    inputs: readonly string[],
-    output = `v${this.count++}`,
-    attributes: readonly (readonly [string, bigint | readonly bigint[]])[] = [],
-  ): string {
-    let node: Node = {
-      name: '',
-      opType,
-      domain: '',
-      inputs,
-      outputs: [output],
-      attributes: new Map(),
-      docString: '',
-    };
-    for (const [name, value] of attributes)
-      node = withAttribute(
-        node,
-        name,
-        typeof value === 'bigint' ? { type: 'int', value } : { type: 'ints', value },
-      );
-    this.nodes.push(node);
-    return output;
-  }
-
-  constant(tensor: Tensor): string {
-    const name = `c${this.count++}`;
-    this.initializers.push({ ...tensor, name });
-    return name;
-  }
-
-  integers(values: readonly number[]): string {
-    return this.constant(integerTensor('', values));
+/** Writes the nodes of a moment graph. */
+class Builder extends GraphBuilder {
+  constructor() {
+    let count = 0;
+    super(momentOpset, () => `v${count++}`);
   }
 
   float(value: string, dtype: DataType): string {
-    if (dtype === 'float32') return value;
-    return this.op('Cast', [value], undefined, [['to', BigInt(dataTypeToNumber('float32'))]]);
+    return dtype === 'float32' ? value : this.cast(value, 'float32');
   }
 
-  gather(value: string, indices: Int32Array | undefined, axis: number): string {
-    if (!indices) return value;
-    return this.op('Gather', [value, this.integers([...indices])], undefined, [['axis', BigInt(axis)]]);
-  }
-
-  reshape(value: string, shape: readonly number[]): string {
-    return this.op('Reshape', [value, this.integers(shape)]);
-  }
-
-  transpose(value: string, order: readonly number[]): string {
-    return this.op('Transpose', [value], undefined, [['perm', order.map(BigInt)]]);
-  }
-
-  unsqueeze(value: string): string {
-    return this.op('Unsqueeze', [value, this.integers([0])]);
+  /** All positions of an axis where no indices are given. */
+  pick(value: string, indices: Int32Array | undefined, axis: number): string {
+    return indices ? this.gather(value, this.ints([...indices]), axis) : value;
   }
 
   /** The value less its mean over rows, which is output under a name. */
   centre(value: string, mean: string): string {
-    return this.op('Sub', [value, this.reduce('ReduceMean', value, mean)]);
-  }
-
-  reduce(opType: 'ReduceMean' | 'ReduceSumSquare', value: string, output: string): string {
-    return this.op(opType, [value], output, [
-      ['axes', [1n]],
-      ['keepdims', 1n],
-    ]);
+    return this.sub(value, this.reduce('mean', value, [1], true, mean));
   }
 }

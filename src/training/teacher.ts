@@ -2,6 +2,7 @@ import type { InferenceSession } from 'onnxruntime-common';
 import type { Batch, BatchTensor } from '../data/batch.js';
 import { PruneError } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
+import { untypedInfos, withOutputs } from '../onnx/graph-model.js';
 import type { Model } from '../onnx/model.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { Provider, Runtime } from '../runtime/runtime.js';
@@ -87,9 +88,7 @@ export class Teacher {
 
   private watching(): Model {
     const { model, names } = this.options;
-    const outputs = names.map((name) => ({ name, docString: '', type: undefined }));
-    const graph = { ...model.graph, outputs, valueInfos: [] };
-    return { ...model, irVersion: Math.max(4, model.irVersion), graph };
+    return withOutputs(model, untypedInfos(names));
   }
 
   private keep(values: Readonly<Record<string, BatchTensor>>, positions: Uint32Array, batch: Batch): void {

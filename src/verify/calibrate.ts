@@ -2,7 +2,7 @@ import type { AxisCoupling } from '../axes/couple.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
-import { makeNode } from '../edit/model-edit.js';
+import { divNode, meanOfAllNode, mulNode, sqrtNode, unnamed } from '../ops/nodes.js';
 import { drawsOf, withFloats } from './redraw.js';
 
 /** Contractions whose weights are brought to such a size that they write values of mean square 1. */
@@ -49,10 +49,10 @@ export function withScaledValues(
     names.push(root);
     return [
       { ...node, outputs: node.outputs.with(0, raw) },
-      makeNode('Mul', [raw, raw], square),
-      makeNode('ReduceMean', [square], mean),
-      makeNode('Sqrt', [mean], root),
-      makeNode('Div', [raw, root], value),
+      mulNode(raw, raw, square),
+      meanOfAllNode(square, mean),
+      sqrtNode(mean, root),
+      unnamed(divNode(raw, root, value)),
     ];
   });
   return { model: { ...model, graph: { ...graph, nodes } }, names };

@@ -3,6 +3,7 @@ import type { Tensor } from '../onnx/tensor.js';
 import { encodeFloats, floatsOf, floatTensor, withBytes } from '../onnx/values.js';
 import { randomGenerator } from '../random/random.js';
 import { has } from '../ops/index.js';
+import { mulNode, subNode, unnamed } from '../ops/nodes.js';
 
 /**
  * How a tensor moves under changes of the size of rounding tells how well-conditioned it is. A power, or a division by
@@ -62,16 +63,10 @@ export function moveRounded(model: Model, { isFloat32, normalized, seed = 0 }: M
     const exact = `${value}:conditioning`;
     // Near 0 these are as inexact as near 1.
     const isShifted = size === undefined && has(node, 'saturates');
-    const move: Node = {
-      name: '',
-      opType: isShifted ? 'Sub' : 'Mul',
-      domain: '',
-      inputs: [exact, isShifted ? change : size === undefined ? factor : factorFor(size)],
-      outputs: [value],
-      attributes: new Map(),
-      docString: '',
-    };
-    return [{ ...node, outputs: node.outputs.with(0, exact) }, move];
+    const move = isShifted
+      ? subNode(exact, change, value)
+      : mulNode(exact, size === undefined ? factor : factorFor(size), value);
+    return [{ ...node, outputs: node.outputs.with(0, exact) }, unnamed(move)];
   });
   const graph: Graph = { ...model.graph, nodes, initializers: [...model.graph.initializers, ...factors] };
   return { ...model, graph };

@@ -1,11 +1,11 @@
-import { dataTypeToNumber, type DataType } from '../onnx/data-type.js';
+import type { DataType } from '../onnx/data-type.js';
 import type { Model, Node } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
 import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { integerTensor, rawTensor } from '../onnx/values.js';
 import { findConstants } from '../ops/constants.js';
 import { has, operandIndex } from '../ops/index.js';
-import { makeNode } from '../edit/model-edit.js';
+import { addNode, castNode, subNode, unnamed } from '../ops/nodes.js';
 
 /** Whether any node multiplies signed 8-bit weights. */
 export function multipliesSigned(model: Model, dtypeOf: DtypeOf): boolean {
@@ -88,7 +88,7 @@ class Shifting {
     set(at, inputs[at] ? this.unsigned(inputs[at], before) : this.constant([128]));
     const [value] = node.outputs as [string];
     const result = this.names.take(value);
-    return [...before, { ...node, inputs, outputs: [result] }, ...this.moved(result, value, 'Sub', 'int8')];
+    return [...before, { ...node, inputs, outputs: [result] }, ...this.moved(result, value, subNode, 'int8')];
   }
 
   /** The value plus 128, as uint8. */
@@ -103,24 +103,18 @@ class Shifting {
       const bytes = data.bytes().map((byte) => byte ^ 128);
       this.added.push(rawTensor(out, 'uint8', dims, bytes.subarray(0, elementCount(dims))));
       this.shifted.set(key, out);
-    } else nodes.push(...this.moved(name, out, 'Add', 'uint8'));
+    } else nodes.push(...this.moved(name, out, addNode, 'uint8'));
     return out;
   }
 
   /** Nodes that write a value moved by 128, in another type of 8 bits. */
-  private moved(from: string, to: string, op: 'Add' | 'Sub', dtype: 'int8' | 'uint8'): Node[] {
+  private moved(from: string, to: string, by: typeof addNode, dtype: 'int8' | 'uint8'): Node[] {
     const [wide, sum] = [this.names.take(to), this.names.take(to)];
     return [
-      this.cast(from, wide, 'int32'),
-      makeNode(op, [wide, this.constant([128], 'int32')], sum),
-      this.cast(sum, to, dtype),
+      castNode(from, 'int32', wide),
+      by(wide, this.constant([128], 'int32'), sum),
+      unnamed(castNode(sum, dtype, to)),
     ];
-  }
-
-  private cast(from: string, to: string, dtype: DataType): Node {
-    const value = BigInt(dataTypeToNumber(dtype));
-    const attribute = { name: 'to', docString: '', reference: '', type: 'int', value } as const;
-    return makeNode('Cast', [from], to, new Map([['to', attribute]]));
   }
 
   private constant(values: readonly number[], dtype: DataType = 'uint8'): string {

@@ -14,6 +14,7 @@ import {
   saturatedBelow,
   smallestHalfChannel,
   smallestSizes,
+  usualRounding,
 } from './tolerance.js';
 
 /** A tensor that differs by more than its tolerance. */
@@ -167,9 +168,10 @@ export class Judge {
     for (const [axis, own] of sizes) {
       const differences = differencesAlong(found, axis);
       const before = this.pointwiseSizes(name, axis, own.length);
+      const usual = usualRounding * usualSize(own);
       const wrong = new Map<number, number>();
       differences.forEach((delta, c) => {
-        const rounding = pointwiseRounding * (before?.[c] ?? 0);
+        const rounding = Math.max(usual, pointwiseRounding * (before?.[c] ?? 0));
         if (delta > Math.max(tolerance * Math.max(own[c]!, least), rounding)) wrong.set(c, delta);
       });
       if (wrong.size === 0) continue;
@@ -196,6 +198,11 @@ export class Judge {
   private inputsOf(name: string): readonly string[] {
     return this.writers.get(name)?.inputs ?? [];
   }
+}
+
+/** The upper quartile of the channels' sizes: a few that are much larger don't count. */
+function usualSize(sizes: Float64Array): number {
+  return Float64Array.from(sizes).sort()[Math.floor(0.75 * (sizes.length - 1))]!;
 }
 
 /** The axes that lose something; where none does, those that usually hold channels. */

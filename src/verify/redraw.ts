@@ -8,6 +8,7 @@ import { encodeFloats, floatsOf, withBytes, type Floats, type FloatType } from '
 import { fillNormal, randomGenerator } from '../random/random.js';
 import { placesIn } from './constant-uses.js';
 import { deadBelow } from './tolerance.js';
+import { has } from '../ops/index.js';
 
 /** What a constant is to the nodes that read it. */
 type Part = 'weight' | 'scale' | 'shift' | 'mean' | 'variance' | 'other';
@@ -104,7 +105,7 @@ export function withConstants(model: Model, constants: ReadonlyMap<string, Tenso
   const { graph } = model;
   const initializers = graph.initializers.map((tensor) => constants.get(tensor.name) ?? tensor);
   const nodes = graph.nodes.map((node): Node => {
-    const tensor = node.opType === 'Constant' ? constants.get(node.outputs[0] ?? '') : undefined;
+    const tensor = has(node, 'literal') ? constants.get(node.outputs[0] ?? '') : undefined;
     if (!tensor) return node;
     const value = { name: 'value', docString: '', reference: '', type: 'tensor', value: tensor } as const;
     return { ...node, attributes: new Map([['value', value]]) };

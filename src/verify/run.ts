@@ -2,7 +2,8 @@ import { emptyNamed } from '../onnx/named.js';
 import type { InferenceSession } from 'onnxruntime-common';
 import { PruneError } from '../errors.js';
 import { encodeModel } from '../onnx/codec.js';
-import type { Model } from '../onnx/model.js';
+import { untypedInfos, withOutputs } from '../onnx/graph-model.js';
+import type { Model, ValueInfo } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { StringData } from '../onnx/tensor-data.js';
 import { fromRuntime, toRuntime } from '../runtime/tensors.js';
@@ -14,7 +15,7 @@ export async function openSession(
   names: readonly string[],
   runtime: Runtime,
 ): Promise<InferenceSession> {
-  return runtime.load(encodeModel(withOutputs(model, names)), { optimization: 'disabled' });
+  return runtime.load(encodeModel(withOutputs(model, infosOf(model, names))), { optimization: 'disabled' });
 }
 
 export async function runSession(
@@ -72,13 +73,10 @@ export async function runOriginal(
   }
 }
 
-/** Only the named values are outputs; onnxruntime infers their types. */
-function withOutputs(model: Model, names: readonly string[]): Model {
-  const { graph } = model;
+/** As the model declares them; onnxruntime infers the types of the rest. */
+function infosOf({ graph }: Model, names: readonly string[]): ValueInfo[] {
   const declared = new Map(graph.outputs.map((info) => [info.name, info]));
-  const outputs = names.map((name) => declared.get(name) ?? { name, docString: '', type: undefined });
-  // A declared shape of another batch size would be warned about.
-  return { ...model, irVersion: Math.max(model.irVersion, 4), graph: { ...graph, outputs, valueInfos: [] } };
+  return names.map((name) => declared.get(name) ?? untypedInfos([name])[0]!);
 }
 
 /** Splits names into runs whose values take at most `limit` bytes together (a single larger value gets its own). */

@@ -27,6 +27,12 @@ export const saturatedBelow = 1e-4;
 /** A function of single elements rounds its result to this share of what it read at most: some sixteen roundings. */
 export const pointwiseRounding = 2 ** -20;
 
+/**
+ * Roundings add up to this share of the sums behind a tensor at most, of which the usual size of its channels tells: a
+ * channel that is smaller than others, as behind a Relu that cuts nearly all of it, keeps the rounding of its sums.
+ */
+export const usualRounding = 2e-5;
+
 /** The smallest share of a tensor of halves that a channel is judged by: sums round to halves of their largest term. */
 export const smallestHalfChannel = 0.1;
 

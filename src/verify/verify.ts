@@ -27,7 +27,8 @@ export async function verify(input: VerifyInput): Promise<VerifyReport> {
   });
   if (!failure || failure.kind === 'interface' || failure.kind === 'weight') return done(report);
   // What fails against itself is at fault by itself.
-  const same = { masks: new Map(), pruned: dense, folded: undefined, weights: 'sliced' } as const;
+  const level = input.level === 'full' ? 'outputs' : input.level;
+  const same = { level, masks: new Map(), pruned: dense, folded: undefined, weights: 'sliced' } as const;
   const itself = await run({ ...input, ...same }, variants);
   if (!itself.failure || itself.failure.kind === 'nothing') return done(report);
   const message = `the original model doesn't agree with itself: ${itself.failure.message}`;

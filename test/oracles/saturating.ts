@@ -9,7 +9,7 @@ import type { Model, Node } from '../../src/onnx/model.js';
 import type { Tensor } from '../../src/onnx/tensor.js';
 import { floatTensor, integersOf, integerTensor } from '../../src/onnx/values.js';
 import { findConstants } from '../../src/ops/constants.js';
-import { makeNode } from '../../src/edit/model-edit.js';
+import { makeNode } from '../../src/ops/nodes.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 
 export function saturating(runtime: Runtime): Runtime {

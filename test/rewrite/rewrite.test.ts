@@ -165,7 +165,8 @@ describe('sizes', () => {
     const feeds = [{ x: weights('x', [5, 4]) }];
     const report = await outcome.prove({ feeds });
     expect(report.failure).toBeUndefined();
-    expect(report.runs.map(({ x }) => x![0])).toEqual([1, 2, 5]);
+    // Sizes that only prove that nothing is baked in come last, on fewer values.
+    expect(report.runs.map(({ x }) => x![0])).toEqual([1, 5, 2]);
     expect(outcome.masks.size).toBeGreaterThan(0);
     return outcome;
   }

@@ -70,7 +70,8 @@ describe.each([
     const network = await read(name);
     const { model: pruned, ...result } = await prunePipeline(network, { runtime: on, ratio: 0.5 });
     const analysis = await analyze(network, { runtime: on });
-    const prove = (candidate: Model) => provePlan(analysis, candidate, result.planFile(''), { level: 'full' });
+    const prove = (candidate: Model) =>
+      provePlan(analysis, candidate, result.planFile(''), { level: 'full' });
     expect((await prove(pruned)).failure).toBeUndefined();
     const initializers = pruned.graph.initializers.map((tensor) => {
       if (tensor.dtype !== 'int8' || tensor.dims.length < 2) return tensor;

@@ -26,7 +26,7 @@ export const normalization: GradientRules = {
     const e = c.emit;
     if (intAttribute(c.node, 'p', 2) !== 2) c.refuse('only p = 2 is known');
     const axes = [axisIndex(intAttribute(c.node, 'axis', -1), c.shape(0).length)];
-    const norm = e.reduce('ReduceL2', c.input(0), axes, true);
+    const norm = e.reduce('norm', c.input(0), axes, true);
     const along = e.mul(c.output(), e.sum(e.mul(c.grad(), c.output()), axes, true));
     return [e.div(e.sub(c.grad(), along), norm)];
   },

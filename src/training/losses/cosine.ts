@@ -18,7 +18,7 @@ export function cosine({ output: name, axis: given }: CosineOptions): TrainingLo
       const { emit: e } = context;
       const output = context.value(name);
       const axis = classAxis(output, given === undefined ? {} : { axis: given });
-      const norm = (value: string): string => e.op('Max', [e.reduce('ReduceL2', value, [axis], true), e.scalar(1e-12)]); // prettier-ignore
+      const norm = (value: string): string => e.max(e.reduce('norm', value, [axis], true), e.scalar(1e-12));
       const target = teacherValue(context, name, output.shape);
       const length = norm(name);
       const [ours, theirs] = [e.div(name, length), e.div(target, norm(target))];

@@ -36,8 +36,8 @@ export function flow({ values, length = 1, curvature = 1 }: FlowOptions): Traini
       for (let i = 0; i + 2 < values.length; i++)
         add([[values[i + 2]!, 1], [values[i + 1]!, -2], [values[i]!, 1]], curvature); // prettier-ignore
       return {
-        value: e.op('Sum', parts),
-        cotangents: new Map([...byValue].map(([name, terms]) => [name, e.op('Sum', terms)])),
+        value: e.total(parts),
+        cotangents: new Map([...byValue].map(([name, terms]) => [name, e.total(terms)])),
       };
     },
   };
@@ -51,10 +51,10 @@ function absolute(
 ): { readonly value: string; readonly cotangent: string } {
   const e = context.emit;
   const { shape } = context.value(terms[0]![0]);
-  const sum = e.op('Sum', terms.map(([value, factor]) => e.scale(value, factor))); // prettier-ignore
+  const sum = e.total(terms.map(([value, factor]) => e.scale(value, factor))); // prettier-ignore
   const weights = e.scale(weightsFor(context, shape), (k * (shape[0] ?? 1)) / product(shape));
   return {
-    value: total(e, e.mul(weights, e.op('Abs', [sum]))),
-    cotangent: e.mul(weights, e.op('Sign', [sum])),
+    value: total(e, e.mul(weights, e.unary('abs', sum))),
+    cotangent: e.mul(weights, e.unary('sign', sum)),
   };
 }

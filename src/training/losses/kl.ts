@@ -34,16 +34,16 @@ export function kl({
       const output = context.value(name);
       const axis = classAxis(output, given === undefined ? {} : { axis: given });
       const target = teacherValue(context, name, output.shape);
-      const clipped = (value: string): string => e.op('Max', [value, e.scalar(floor)]);
-      const logits = (value: string): string => (probabilities ? e.op('Log', [clipped(value)]) : value);
-      const log = (value: string): string => e.op('LogSoftmax', [e.scale(logits(value), 1 / temperature)], { axis }); // prettier-ignore
+      const clipped = (value: string): string => e.max(value, e.scalar(floor));
+      const logits = (value: string): string => (probabilities ? e.unary('log', clipped(value)) : value);
+      const log = (value: string): string => e.logSoftmax(e.scale(logits(value), 1 / temperature), axis);
       const [ours, theirs] = [log(name), log(target)];
-      const p = e.op('Exp', [theirs]);
+      const p = e.exp(theirs);
       const weights = e.scale(weightsFor(context, output.shape), 1 / positionsOf(output, axis));
       const divergence = total(e, e.mul(weights, e.mul(p, e.sub(theirs, ours))));
-      const g = e.mul(e.scale(weights, temperature), e.sub(e.op('Exp', [ours]), p));
+      const g = e.mul(e.scale(weights, temperature), e.sub(e.exp(ours), p));
       // Below the floor the logarithm is constant.
-      const above = (): string => e.indicator(e.op('Greater', [name, e.scalar(floor)]));
+      const above = (): string => e.indicator(e.greater(name, e.scalar(floor)));
       const cotangent = probabilities ? e.mul(e.div(g, clipped(name)), above()) : g;
       return { value: e.scale(divergence, temperature ** 2), cotangents: new Map([[name, cotangent]]) };
     },

@@ -17,7 +17,7 @@ export function sumLosses(parts: readonly WeightedLoss[]): Loss {
           byValue.set(name, [...found, e.scale(cotangent, weight)]);
         }
       }
-      const sum = (terms: readonly string[]): string => (terms.length === 1 ? terms[0]! : e.op('Sum', terms));
+      const sum = (terms: readonly string[]): string => (terms.length === 1 ? terms[0]! : e.total(terms));
       return {
         value: sum(values),
         cotangents: new Map([...byValue].map(([name, terms]) => [name, sum(terms)])),

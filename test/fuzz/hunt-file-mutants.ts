@@ -1,0 +1,118 @@
+/** Draws mutants of one pruned file, asks the proof of each, and runs those that pass against the file itself. */
+import { analyze } from '../../src/analysis/analyze.js';
+import { PruneError } from '../../src/errors.js';
+import { encodeModel } from '../../src/onnx/codec.js';
+import type { Model } from '../../src/onnx/model.js';
+import { floatsOf } from '../../src/onnx/values.js';
+import { isFloat } from '../../src/onnx/data-type.js';
+import { randomGenerator } from '../../src/random/random.js';
+import { randomInputs } from '../../src/runtime/inputs.js';
+import type { Runtime } from '../../src/runtime/runtime.js';
+import { fromRuntime, isFeedable } from '../../src/runtime/tensors.js';
+import type { Shapes } from '../../src/shapes/shapes.js';
+import { trialShapes } from '../../src/verify/trial-sizes.js';
+import { pruneAtRandom } from '../oracles/pruned.js';
+import { drawMutant, mutations, redrawn } from './file-mutants.js';
+
+export interface MutantResult {
+  readonly kind: string;
+  readonly what: string;
+  /** What the proof said; undefined where it passed. */
+  readonly problem: string | undefined;
+  /** Of one that passed: how far its outputs were from the file's at most, relative to their size. */
+  readonly difference?: number;
+}
+
+/** Beyond this, relative to the largest value of an output, two files compute different things. */
+export const tolerance = 1e-4;
+
+/** Inputs that a mutant that passed is run on, at each of the sizes. */
+const inputs = 20;
+
+export async function* huntFileMutants(
+  dense: Model,
+  runtime: Runtime,
+  perKind: number,
+  seed: number,
+): AsyncIterable<MutantResult> {
+  const { pruned, prove } = await pruneAtRandom(dense, runtime, { ratio: 0.5, seed });
+  const { shapes } = await analyze(pruned, { runtime });
+  const subject = {
+    model: pruned,
+    shapeOf: (value: string) => shapes.of(value),
+    dtypeOf: (value: string) => shapes.dtypeOf(value),
+  };
+  const trials = [shapes, ...(await trialShapes(pruned, shapes, runtime))].slice(0, 3);
+  for (const kind of Object.keys(mutations)) {
+    const random = randomGenerator(`${seed}:${kind}`);
+    for (let i = 0; i < perKind; i++) {
+      const mutant = drawMutant(kind, subject, random);
+      if (!mutant) break;
+      const problem = await problemOf(() => prove({ pruned: mutant.model }));
+      const { what } = mutant;
+      if (problem !== undefined) yield { kind, what, problem };
+      else
+        yield { kind, what, problem, difference: await differenceOf(pruned, mutant.model, trials, runtime) };
+    }
+  }
+}
+
+async function problemOf(
+  prove: () => Promise<{ readonly failure: { readonly message: string } | undefined }>,
+): Promise<string | undefined> {
+  try {
+    return (await prove()).failure?.message;
+  } catch (error) {
+    if (error instanceof PruneError) return error.message;
+    throw error;
+  }
+}
+
+/** The largest difference of any output, on all inputs and sizes, with the weights of the file and with others. */
+async function differenceOf(
+  file: Model,
+  mutant: Model,
+  sizes: readonly Shapes[],
+  runtime: Runtime,
+): Promise<number> {
+  const draw = (name: string) => randomGenerator(`redrawn:${name}`);
+  let worst = 0;
+  for (const change of [(model: Model) => model, (model: Model) => redrawn(model, draw)])
+    for (const shapes of sizes)
+      worst = Math.max(worst, await apart(change(file), change(mutant), shapes, runtime));
+  return worst;
+}
+
+async function apart(a: Model, b: Model, shapes: Shapes, runtime: Runtime): Promise<number> {
+  const options = { optimization: 'disabled', threads: 1 } as const;
+  const sessions = [await runtime.load(encodeModel(a), options), await runtime.load(encodeModel(b), options)] as const; // prettier-ignore
+  try {
+    const specs = [...shapes.inputs].flatMap(([name, shape]) => {
+      const dtype = shapes.dtypeOf(name);
+      return isFeedable(dtype) ? [{ name, dtype, shape }] : [];
+    });
+    let worst = 0;
+    for (let seed = 0; seed < inputs; seed++) {
+      const feeds = randomInputs(runtime, specs, `mutants:${seed}`);
+      const [x, y] = [await sessions[0].run(feeds), await sessions[1].run(feeds)];
+      for (const name of sessions[0].outputNames) {
+        const [p, q] = [fromRuntime(name, x[name]!), fromRuntime(name, y[name]!)];
+        if (!isFloat(p.dtype)) {
+          if (p.data.bytes().some((byte, i) => byte !== q.data.bytes()[i])) return Infinity;
+          continue;
+        }
+        const [u, v] = [floatsOf(p), floatsOf(q)];
+        let scale = 1e-6;
+        for (const value of u) scale = Math.max(scale, Math.abs(value));
+        for (let i = 0; i < u.length; i++) worst = Math.max(worst, Math.abs(u[i]! - v[i]!) / scale);
+      }
+    }
+    return worst;
+  } catch (error) {
+    // The mutant doesn't run where the file does.
+    if (error instanceof PruneError) return Infinity;
+    throw error;
+  } finally {
+    await Promise.all(sessions.map((session) => session.release()));
+  }
+}
