@@ -89,6 +89,7 @@ it.each<Case>([
   const dense = redundant(given);
   const options = {
     ratio: 0.5,
+    roundTo: 1,
     criterion: ({ group: { size } }: { readonly group: { readonly size: number } }) =>
       Array.from({ length: size }, (_, i) => size - i),
     runtime,
