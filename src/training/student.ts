@@ -134,11 +134,15 @@ class Preparation {
 
   run(): Student {
     const running = new Map<number, { mean?: string; variance?: string }>();
-    const taken = new Map<string, ParameterUse>();
-    this.axes.parameters.forEach((use, index) => {
+    const uses = this.axes.parameters.map((use, index) => {
       const roles = [...(this.roles.get(index) ?? [])];
       const isStatistic = roles.includes('mean') || roles.includes('variance');
-      if (!isStatistic && !this.accepts(use, roles)) return;
+      return { use, roles, isStatistic, isOwned: isStatistic || this.accepts(use, roles) };
+    });
+    // What reads a constant as no parameter goes on reading the one of the file.
+    const taken = new Set(uses.filter(({ isOwned }) => !isOwned).map(({ use }) => use.source.name));
+    uses.forEach(({ use, roles, isStatistic, isOwned }) => {
+      if (!isOwned) return;
       const name = this.own(use, taken);
       if (isStatistic) {
         const found = running.get(use.node) ?? {};
@@ -203,13 +207,12 @@ class Preparation {
   }
 
   /** The initializer that a use reads, a copy where another layer reads the same one and they aren't tied. */
-  private own(use: ParameterUse, taken: Map<string, ParameterUse>): string {
+  private own(use: ParameterUse, taken: Set<string>): string {
     const { node, input, source } = use;
-    const first = taken.get(source.name);
     // What computes weights from weights is no layer.
-    const isAlone = !first || source.tied || this.expressions.has(node);
+    const isAlone = !taken.has(source.name) || source.tied || this.expressions.has(node);
     const name = isAlone ? source.name : this.names.take(`${source.name}/${node}`);
-    if (!first) taken.set(source.name, use);
+    taken.add(source.name);
     this.inputs[node]![input] = name;
     this.owned.set(use, name);
     this.added.set(name, { ...source.tensor, name });
