@@ -32,7 +32,7 @@ for (const file of files) {
     perKind,
     models.length,
   )) {
-    const { kind, what, problem, difference } = result;
+    const { kind, what, problem, difference, reason } = result;
     const count = counts.get(kind) ?? { drawn: 0, caught: 0, same: 0, missed: 0 };
     counts.set(kind, count);
     count.drawn++;
@@ -40,7 +40,7 @@ for (const file of files) {
     if (problem !== undefined) count.caught++;
     else {
       count[difference > tolerance ? 'missed' : 'same']++;
-      passed.push({ name, kind, what, difference });
+      passed.push({ name, kind, what, difference, reason });
       console.log(`passed: ${name}: ${kind}: ${what}: ${difference}`);
     }
   }
@@ -69,9 +69,9 @@ function write() {
     '',
     'What passed, and how far its outputs are apart at most:',
     '',
-    '| model | mistake | where | difference |',
-    '|---|---|---|---:|',
-    ...passed.map(({ name, kind, what, difference }) => `| ${name} | ${kind} | ${what.replaceAll('|', '\\|')} | ${difference.toExponential(1)} |`), // prettier-ignore
+    '| model | mistake | where | difference | why it passes |',
+    '|---|---|---|---:|---|',
+    ...passed.map(({ name, kind, what, difference, reason }) => `| ${name} | ${kind} | ${what.replaceAll('|', '\\|')} | ${difference.toExponential(1)} | ${reason} |`), // prettier-ignore
     '',
   ];
   writeFileSync(path, `${first.trimEnd()}\n${marker}${lines.slice(1).join('\n')}`);

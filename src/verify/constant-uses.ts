@@ -87,6 +87,29 @@ export class ConstantUses {
     return name === undefined ? undefined : this.writers.get(name);
   }
 
+  /**
+   * The first node of the pruned model that reads another of the dense model's values than its own node does: with weights
+   * that make a layer between them the identity, the numbers would not tell.
+   */
+  wrongWiring(): ProofFailure | undefined {
+    const values = new Set(this.dense.graph.nodes.flatMap(({ outputs }) => outputs));
+    for (const { name } of this.dense.graph.inputs) values.add(name);
+    for (const [index, { inputs }] of this.dense.graph.nodes.entries()) {
+      const counterpart = this.counterpartOf(index);
+      if (counterpart === undefined) continue;
+      const node = this.pruned.graph.nodes[counterpart]!;
+      const at = inputs.findIndex((name, k) => {
+        const now = node.inputs[k] ?? '';
+        return name !== now && this.writers.has(name) && values.has(now) && !this.constants.has(now);
+      });
+      if (at < 0) continue;
+      const label = nodeLabel(node, counterpart);
+      const message = `input ${at} of '${label}' reads '${node.inputs[at]}' instead of '${inputs[at]}'`;
+      return { kind: 'weight', value: inputs[at]!, node: label, op: node.opType, message };
+    }
+    return undefined;
+  }
+
   /** The first weight of the pruned model that isn't the dense one with the plan's positions removed. */
   wrongWeight(): ProofFailure | undefined {
     for (const use of this.uses) {

@@ -78,28 +78,25 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 /** Largest absolute finite value at each position of an axis. */
 export function sizesAlong(values: Floats, dims: readonly number[], axis: number): Float64Array {
-  return along(dims, axis, (i) => Math.abs(values[i]!));
+  return largestAlong(values, undefined, dims, axis);
 }
 
 /** Largest difference at each position of an axis. */
 export function differencesAlong({ got, expected, dims }: Difference, axis: number): Float64Array {
-  return along(dims, axis, (i) => Math.abs(got[i]! - expected[i]!));
+  return largestAlong(expected, got, dims, axis);
 }
 
-function along(dims: readonly number[], axis: number, at: (i: number) => number): Float64Array {
+function largestAlong(a: Floats, b: Floats | undefined, dims: readonly number[], axis: number): Float64Array {
   const length = dims[axis]!;
   const out = new Float64Array(length);
   const inner = elementCount(dims.slice(axis + 1));
-  const outer = elementCount(dims.slice(0, axis));
-  let i = 0;
-  for (let o = 0; o < outer; o++)
-    for (let c = 0; c < length; c++) {
-      let largest = out[c]!;
-      for (let k = 0; k < inner; k++, i++) {
-        const value = at(i);
-        if (value > largest && value < Infinity) largest = value;
-      }
-      out[c] = largest;
+  for (let i = 0, c = 0; i < a.length; c = c + 1 < length ? c + 1 : 0) {
+    let largest = out[c]!;
+    for (const end = i + inner; i < end; i++) {
+      const value = Math.abs(b ? a[i]! - b[i]! : a[i]!);
+      if (value > largest && value < Infinity) largest = value;
     }
+    out[c] = largest;
+  }
   return out;
 }

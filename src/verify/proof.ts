@@ -80,6 +80,8 @@ export class Proof {
     const all = this.observation.values;
     const failure =
       (weights === 'changed' ? undefined : await this.compare(dense, pruned, all, feeds)) ??
+      // Where nothing is removed, nodes may be: their readers read on from before them.
+      (this.input.masks.size > 0 ? this.uses.wrongWiring() : undefined) ??
       (weights === 'sliced' && level !== 'sample' ? this.uses.wrongWeight() : undefined) ??
       (weights === 'equivalent' ? undefined : await this.compareRedrawn(random));
     return failure ?? this.checkOutputs();

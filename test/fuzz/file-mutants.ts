@@ -44,7 +44,8 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       (['bias', 'scale'] as const).flatMap((operand) => {
         const at = operandIndex(node, operand);
         const tensor = at === undefined ? undefined : constants.get(node.inputs[at] ?? '')?.tensor;
-        return tensor?.dtype === 'float32' ? [{ node, index, at: at!, tensor, operand }] : [];
+        const isNeutral = tensor?.dtype === 'float32' && floatsOf(tensor).every((x) => x === (operand === 'bias' ? 0 : 1)); // prettier-ignore
+        return tensor?.dtype === 'float32' && !isNeutral ? [{ node, index, at: at!, tensor, operand }] : [];
       })), random); // prettier-ignore
     if (!found) return undefined;
     const { node, index, at, tensor, operand } = found;

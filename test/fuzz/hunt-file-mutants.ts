@@ -10,6 +10,7 @@ import { randomInputs } from '../../src/runtime/inputs.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { fromRuntime, isFeedable } from '../../src/runtime/tensors.js';
 import type { Shapes } from '../../src/shapes/shapes.js';
+import { usedNames } from '../../src/shapes/literals.js';
 import { trialShapes } from '../../src/verify/trial-sizes.js';
 import { pruneAtRandom } from '../oracles/pruned.js';
 import { drawMutant, mutations, redrawn } from './file-mutants.js';
@@ -21,6 +22,8 @@ export interface MutantResult {
   readonly problem: string | undefined;
   /** Of one that passed: how far its outputs were from the file's at most, relative to their size. */
   readonly difference?: number;
+  /** Of one that passed: why it makes no difference. */
+  readonly reason?: string;
 }
 
 /** Beyond this, relative to the largest value of an output, two files compute different things. */
@@ -51,10 +54,47 @@ export async function* huntFileMutants(
       const problem = await problemOf(() => prove({ pruned: mutant.model }));
       const { what } = mutant;
       if (problem !== undefined) yield { kind, what, problem };
-      else
-        yield { kind, what, problem, difference: await differenceOf(pruned, mutant.model, trials, runtime) };
+      else {
+        const difference = await differenceOf(pruned, mutant.model, trials, runtime);
+        const reason = isUnread(pruned, mutant.model) ? 'nothing that is left reads it' : reasonOf(what);
+        yield { kind, what, problem, difference, reason };
+      }
     }
   }
+}
+
+/** Whether two models are the same but for nodes that no output depends on. */
+function isUnread(a: Model, b: Model): boolean {
+  const [x, y] = [encodeModel(readPart(a)), encodeModel(readPart(b))];
+  return x.length === y.length && x.every((byte, i) => byte === y[i]);
+}
+
+function readPart(model: Model): Model {
+  const { graph } = model;
+  const read = new Set(graph.outputs.map(({ name }) => name));
+  const nodes = graph.nodes.toReversed().filter((node) => {
+    const isRead = node.outputs.some((name) => read.has(name));
+    if (isRead) for (const name of usedNames(node)) read.add(name);
+    return isRead;
+  });
+  const initializers = graph.initializers.filter(({ name }) => read.has(name));
+  return { ...model, graph: { ...graph, nodes: nodes.toReversed(), initializers } };
+}
+
+/** What makes no difference, by the attribute that was changed. */
+const harmless: readonly (readonly [RegExp, string])[] = [
+  [/^(strides|dilations) /, 'on maps of one position, or kernels of one, it moves nothing'],
+  [/^ceil_mode /, 'the windows cover the map without rest'],
+  [/^trans[AB] /, 'every number but 0 means the same'],
+  [/^target of /, 'the model runs at one size only'],
+  [/^replaced by its absolute/, 'it is never negative'],
+  [/^allowzero /, 'no size of the target is 0'],
+  [/^epsilon /, 'it is far below the variances that it is added to'],
+  [/^(momentum|count_include_pad|storage_order) /, 'inference does not read it here'],
+];
+
+function reasonOf(what: string): string {
+  return harmless.find(([pattern]) => pattern.test(what))?.[1] ?? 'the outputs are the same';
 }
 
 async function problemOf(
