@@ -122,7 +122,9 @@ async function measure(name, draw) {
         const budget = { macs: `${share}%` };
         // Solving for weights chooses anew: some channels are in another basis then.
         const isPlanWanted = wanted.some(({ repair }) => repair !== 'weights');
-        const plain = isPlanWanted && (await prune(model, { ...common, criterion: remembered(), budget }));
+        const plain =
+          isPlanWanted &&
+          (await prune(model, { ...common, criterion: remembered(), budget, reconstruct: false }));
         for (const cell of wanted) {
           const start = performance.now();
           const { repair } = cell;

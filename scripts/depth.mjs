@@ -36,6 +36,7 @@ async function row(options, seed = 0) {
   used.add(key);
   if (!cache[key]) {
     const { model, report } = await prune(dense, {
+      reconstruct: false,
       ...options,
       data: await calibration(seed),
       verify: 'full',

@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compileTests } from './compile-tests.mjs';
 
-const graphsPerSeed = 50;
+const graphsPerSeed = 40;
+/** With symbolic lengths, each compared at several of them. */
+const symbolicPerSeed = 10;
 const { values, positionals } = parseArgs({
   options: {
     jobs: { type: 'string', default: '2' },
@@ -33,7 +35,7 @@ const results = existsSync(stateFile)
   ? readFileSync(stateFile, 'utf8')
       .split('\n')
       .filter(Boolean)
-      .map((line) => JSON.parse(line))
+      .map((line) => ({ symbolic: { graphs: 0, sizes: 0, kinds: {} }, ...JSON.parse(line) }))
   : [];
 const { axisRuleFamilies } = await import(`${built}/src/axes/rules/index.js`);
 const { withoutStep } = await import(`${built}/test/oracles/random-graph/index.js`);
@@ -65,6 +67,17 @@ function record({ seed, failures, ...counts }) {
 
 const seedsOf = () => results.flatMap(({ seeds }) => seeds).sort((a, b) => a - b);
 
+function symbolicTotals() {
+  const kinds = {};
+  let [graphs, sizes] = [0, 0];
+  for (const { symbolic } of results) {
+    graphs += symbolic.graphs;
+    sizes += symbolic.sizes;
+    for (const [kind, times] of Object.entries(symbolic.kinds)) kinds[kind] = (kinds[kind] ?? 0) + times;
+  }
+  return { graphs, sizes, kinds };
+}
+
 function inOneLine() {
   const tableOf = (key) => {
     const ops = [...new Set(results.flatMap((result) => Object.keys(result[key])))].sort();
@@ -73,7 +86,8 @@ function inOneLine() {
   const totals = ['graphs', 'bare', 'nodes', 'compared', 'proofs'].map((key) => [key, sum(key)]);
   const tables = ['ops', 'touched'].map((key) => [key, tableOf(key)]);
   const failures = results.flatMap((result) => result.failures);
-  return { seeds: seedsOf(), ...Object.fromEntries([...totals, ...tables]), failures };
+  const symbolic = symbolicTotals();
+  return { seeds: seedsOf(), ...Object.fromEntries([...totals, ...tables]), symbolic, failures };
 }
 
 /** One process at a time, so that a native crash costs one seed and is seen. */
@@ -82,7 +96,7 @@ function runJob() {
     let seed = takeSeed();
     if (seed === undefined) return resolve();
     const start = () => {
-      const child = fork(worker, [built, String(graphsPerSeed)]);
+      const child = fork(worker, [built, String(graphsPerSeed), String(symbolicPerSeed)]);
       let finished = false;
       child.on('message', (result) => {
         record(result);
@@ -105,6 +119,7 @@ function runJob() {
           proofs: 0,
           ops: {},
           touched: {},
+          symbolic: { graphs: 0, sizes: 0, kinds: {} },
           failures,
         });
         seed = takeSeed();
@@ -118,7 +133,7 @@ function runJob() {
 }
 await Promise.all(Array.from({ length: Number(values.jobs) }, runJob));
 
-const { seeds, failures } = inOneLine();
+const { seeds, failures, symbolic } = inOneLine();
 writeFileSync(stateFile, `${JSON.stringify(inOneLine())}\n`);
 const rows = Object.entries(axisRuleFamilies).flatMap(([family, rules]) =>
   Object.keys(rules).map((op) => `| ${family} | ${op} | ${count('ops', op)} | ${count('touched', op)} |`),
@@ -135,7 +150,8 @@ writeFileSync(
     '',
     `- ${graphs()} graphs with a real removal (and ${sum('bare')} where nothing was prunable), ${(sum('nodes') / Math.max(1, graphs())).toFixed(1)} nodes each on average`,
     `- ${sum('compared')} float values compared, ${sum('proofs')} graphs proved by \`verify\` too`,
-    `- seeds ${seeds[0]} to ${seeds.at(-1)}, ${graphsPerSeed} graphs each: graph \`i\` of a seed is run \`i\` of fast-check with that seed`,
+    `- ${symbolic.graphs} of them with symbolic batches and lengths (\`test/oracles/symbolic-graph.ts\`): strides of 1 to 160, sizes computed by Shape, Gather, Slice, Concat, Mul, Div, Range, ConstantOfShape, Expand and Resize, outputs of integers and truth values, 8-bit layers, an op that onnxruntime doesn't know; compared at ${symbolic.sizes} sizes, integers exactly`,
+    `- seeds ${seeds[0]} to ${seeds.at(-1)}, ${graphsPerSeed} + ${symbolicPerSeed} graphs each: graph \`i\` of a seed is run \`i\` of fast-check with that seed`,
     `- wrong outputs or crashes: ${failures.length}`,
     '',
     ...failures.map(({ seed, graph, problem }) => `  - seed ${seed}, graph ${graph}: ${problem}`),
@@ -150,6 +166,10 @@ writeFileSync(
     '| family | rule | graphs | graphs where it met removed channels |',
     '|---|---|---:|---:|',
     ...rows,
+    '',
+    '| step of a graph with symbolic lengths | graphs |',
+    '|---|---:|',
+    ...Object.entries(symbolic.kinds).map(([kind, times]) => `| ${kind} | ${times} |`),
     '',
   ].join('\n'),
 );

@@ -4,7 +4,7 @@ import type { Graph, Model, Node, ValueInfo } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { has } from '../ops/index.js';
-import { identityNode, squeezeNode, whereNode } from '../ops/nodes.js';
+import { identityNode, squeezeNode, unnamed, whereNode } from '../ops/nodes.js';
 import { withRenamed } from './rename.js';
 
 /**
@@ -248,9 +248,4 @@ function definitions(graph: Graph): Map<string, number> {
     }
   }
   return counts;
-}
-
-/** Names of nodes may be taken where those of values aren't. */
-function unnamed(node: Node): Node {
-  return { ...node, name: '' };
 }

@@ -2,7 +2,7 @@ import { graphAttributes } from '../onnx/attributes.js';
 import { normalDomain } from '../onnx/domain.js';
 import type { Attribute, FunctionBody, Model, Node, OpsetImport } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
-import { identityNode } from '../ops/nodes.js';
+import { identityNode, unnamed } from '../ops/nodes.js';
 
 /** Inlined nodes at most, so that functions that call functions can't explode. */
 const maxNodes = 100_000;
@@ -80,7 +80,7 @@ function expand(call: Node, body: FunctionBody, names: FreshNames): Node[] | und
     const outer = call.outputs[i];
     if (!outer) return;
     if (!renamed.has(name)) renamed.set(name, outer);
-    else copies.push({ ...identityNode(renamed.get(name)!, outer), name: '' });
+    else copies.push(unnamed(identityNode(renamed.get(name)!, outer)));
   });
   const rename = (name: string): string => {
     let fresh = renamed.get(name);

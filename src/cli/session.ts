@@ -21,9 +21,14 @@ export async function inSession(
   const stop = (signal: NodeJS.Signals): void => abort.abort(signal);
   process.once('SIGINT', stop).once('SIGTERM', stop);
   const progress = new ProgressLine(process.stderr.isTTY && !quiet ? process.stderr : undefined);
+  // A program that started this one as a child process hears how far it is.
+  const onProgress: Session['common']['onProgress'] = (now) => {
+    progress.update(now);
+    process.send?.(now);
+  };
   try {
     await action({
-      common: { signal: abort.signal, onProgress: progress.update },
+      common: { signal: abort.signal, onProgress },
       print: (text) => {
         progress.clear();
         if (!quiet) process.stdout.write(printableLines(text));

@@ -3,7 +3,7 @@ import { PruneError } from '../errors.js';
 import { elementCount } from '../onnx/tensor.js';
 import type { BatchTensor, Examples, ModelInput } from './batch.js';
 import { allocate, convertElements, isFloatElement, toNumbers, type Elements } from './elements.js';
-import { missingInput, onlyInput, shapeMismatch } from './inputs.js';
+import { batchAxis, missingInput, onlyInput, shapeMismatch } from './inputs.js';
 import { checkLabelCount, labelsOfTensor } from './labels.js';
 import {
   describeNormalization,
@@ -19,12 +19,14 @@ type ArrayOptions = Pick<DataOptions, 'scale' | 'mean' | 'std' | 'input'>;
 interface Column {
   readonly source: BatchTensor;
   readonly input: ModelInput | undefined;
-  /** Shape of one example as the model takes it. */
+  /** Shape of one example as the model takes it, without the axis that counts examples. */
   readonly example: readonly number[];
+  /** The axis of the source that counts examples; undefined where all share the array. */
+  readonly axis: number | undefined;
 }
 
 /**
- * Examples from arrays whose first axis counts them. Arrays are matched to inputs by name; a single array beside
+ * Examples from arrays whose first axis counts them, or the axis that does in the model's input; scalars are shared. Arrays are matched to inputs by name; a single array beside
  * `labels` feeds the model's only input whatever its name. Axes of size 1 are added or dropped, and flat examples
  * folded, where the model's shape asks for it. Arrays that are no input come along for metrics.
  * @throws PruneError `invalid-data` naming the input, what it expects and what it got.
@@ -40,19 +42,22 @@ export function arrayExamples(
   for (const [name, source] of matchInputs(arrays, inputs, options)) {
     if (name === 'labels' && !inputs.some((input) => input.name === name)) continue;
     const input = inputs.find((candidate) => candidate.name === name);
-    if (source.dims.length === 0) {
+    const axis = input ? batchAxis(input, inputs) : 0;
+    if (source.dims.length === 0 && axis !== undefined) {
       throw new PruneError(
         'invalid-data',
         `array '${name}' of '${file}' is a scalar; give a first axis of examples`,
       );
     }
-    columns.set(name, { source, input, example: input ? exampleShape(source, input) : source.dims.slice(1) });
+    columns.set(name, { source, input, axis, example: exampleOf(source, input, axis) });
   }
 
-  const count = columns.get(inputs[0]?.name ?? '')?.source.dims[0] ?? 0;
-  for (const [name, { source }] of columns) {
-    if (source.dims[0] === count) continue;
-    const counts = `array '${name}' of '${file}' has ${source.dims[0]} examples, '${inputs[0]!.name}' has ${count}`;
+  const leading = inputs.find((input) => batchAxis(input, inputs) !== undefined);
+  const first = columns.get(leading?.name ?? '');
+  const count = first?.source.dims[first.axis!] ?? 0;
+  for (const [name, { source, axis }] of columns) {
+    if (axis === undefined || source.dims[axis] === count) continue;
+    const counts = `array '${name}' of '${file}' has ${source.dims[axis]} examples, '${leading!.name}' has ${count}`;
     throw new PruneError('invalid-data', `${counts}; give one of each example`);
   }
   const labelArray = inputs.some(({ name }) => name === 'labels') ? undefined : arrays.get('labels');
@@ -91,6 +96,19 @@ function matchInputs(
   return arrays;
 }
 
+/** Shape of one example, or of what all share. */
+function exampleOf(source: BatchTensor, input: ModelInput | undefined, axis: number | undefined): number[] {
+  if (!input) return source.dims.slice(1);
+  if (axis === 0) return exampleShape(source, input);
+  const { dims } = source;
+  const fits =
+    dims.length === input.dims.length &&
+    dims.every((dim, i) => i === axis || typeof input.dims[i] !== 'number' || input.dims[i] === dim);
+  if (fits) return axis === undefined ? [...dims] : dims.toSpliced(axis, 1);
+  const remedy = axis === undefined ? 'all examples share it' : `axis ${axis} counts examples`;
+  throw shapeMismatch(input, dims, `${remedy}, the others must be as the model says`);
+}
+
 /** The model's shape for one example of the array, or an error. */
 function exampleShape(source: BatchTensor, input: ModelInput): number[] {
   const got = source.dims.slice(1);
@@ -122,14 +140,27 @@ function readColumn(
   normalization: Normalization,
 ): BatchTensor {
   const { source, input, example } = column;
-  const rows = gatherRows(source.data, indices, elementCount(example));
-  const dims = [indices.length, ...example];
+  const { axis } = column;
+  const dims = axis === undefined ? [...example] : example.toSpliced(axis, 0, indices.length);
+  const rows = axis === undefined ? source.data : gatherAlong(source, axis, indices);
   if (!input) return { dtype: source.dtype, dims, data: rows };
   if (!isFloatElement(input.dtype) || isIdentity(normalization)) {
     return { dtype: input.dtype, dims, data: convertElements(rows, source.dtype, input.dtype, name) };
   }
   const numbers = normalize(toNumbers({ dtype: source.dtype, data: rows }), dims, normalization, name);
   return { dtype: input.dtype, dims, data: convertElements(numbers, 'float32', input.dtype, name) };
+}
+
+/** Positions of one axis of a C-order array. */
+function gatherAlong({ data, dims }: BatchTensor, axis: number, indices: Uint32Array): Elements {
+  const inner = elementCount(dims.slice(axis + 1));
+  if (axis === 0) return gatherRows(data, indices, inner);
+  const outer = elementCount(dims.slice(0, axis));
+  const length = dims[axis]!;
+  const rows = new Uint32Array(outer * indices.length);
+  for (let o = 0; o < outer; o++)
+    indices.forEach((index, position) => (rows[o * indices.length + position] = o * length + index));
+  return gatherRows(data, rows, inner);
 }
 
 /** Rows of a C-order array: a view where they stand side by side, else a copy. */

@@ -32,11 +32,23 @@ export function formatShape(dims: readonly (number | string | undefined)[]): str
 }
 
 /**
+ * The axis of an input that counts examples: where it has the symbol that another input begins with (a state may be
+ * `[2, batch, 128]`), else the first; undefined for scalars, which all examples share.
+ */
+export function batchAxis({ dims }: ModelInput, inputs: readonly ModelInput[]): number | undefined {
+  if (dims.length === 0) return undefined;
+  const symbol = inputs.map((input) => input.dims[0]).find((dim) => typeof dim === 'string');
+  const axis = symbol === undefined ? -1 : dims.indexOf(symbol);
+  return Math.max(axis, 0);
+}
+
+/**
  * The batch size that the model fixes (the static first dim of its inputs), undefined where it is free.
  * @throws PruneError `unsupported` where inputs disagree.
  */
 export function fixedBatch(inputs: readonly ModelInput[]): number | undefined {
-  const sizes = new Set(inputs.map(({ dims }) => dims[0]).filter((dim) => typeof dim === 'number'));
+  const batched = inputs.filter((input) => batchAxis(input, inputs) === 0);
+  const sizes = new Set(batched.map(({ dims }) => dims[0]).filter((dim) => typeof dim === 'number'));
   if (sizes.size > 1) {
     const shapes = inputs.map(({ name, dims }) => `${name} ${formatShape(dims)}`).join(', ');
     throw new PruneError(

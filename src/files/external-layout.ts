@@ -1,5 +1,5 @@
 import { MemoryBytes, type ByteSource } from '../onnx/bytes.js';
-import type { ExternalEntries } from '../onnx/encode.js';
+import type { ExternalEntries } from '../onnx/external.js';
 import type { StringEntry } from '../onnx/message.js';
 import type { Model } from '../onnx/model.js';
 import type { Tensor, TensorData } from '../onnx/tensor.js';

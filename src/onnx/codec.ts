@@ -1,9 +1,8 @@
 import { PruneError } from '../errors.js';
 import { MemoryBytes, type ByteSource } from './bytes.js';
 import { Decoder } from './decode.js';
-import type { ExternalEntries } from './encode.js';
 import { Encoder } from './encode.js';
-import type { ExternalReader } from './external.js';
+import type { ExternalEntries, ExternalReader } from './external.js';
 import type { Model } from './model.js';
 import { outlineModel, type Outline } from './outline.js';
 import { allTensors } from './walk.js';

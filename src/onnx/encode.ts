@@ -16,13 +16,11 @@ import type {
 } from './model.js';
 import type { Tensor } from './tensor.js';
 import { TypedData } from './tensor-data.js';
+import type { ExternalEntries } from './external.js';
 import { DeferredBytes } from './unknown-fields.js';
 import { lengthDelimited } from './wire.js';
 
 type Proto = typeof onnxProto.onnx;
-
-/** Tensors to be written as references to another file, with their `external_data` entries. */
-export type ExternalEntries = ReadonlyMap<Tensor, readonly StringEntry[]>;
 
 const attributeTypes = {
   float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8, tensors: 9, graphs: 10,

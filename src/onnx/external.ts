@@ -1,6 +1,10 @@
 import { PruneError } from '../errors.js';
 import type { FilePlace } from './bytes.js';
 import type { StringEntry } from './message.js';
+import type { Tensor } from './tensor.js';
+
+/** Tensors to be written as references to another file, with their `external_data` entries. */
+export type ExternalEntries = ReadonlyMap<Tensor, readonly StringEntry[]>;
 
 /** A part of another file, as `external_data` names it. */
 export interface ExternalRange {

@@ -65,7 +65,7 @@ export interface Node extends Message {
   readonly docString: string;
 }
 
-interface AttributeBase extends Message {
+export interface AttributeBase extends Message {
   readonly name: string;
   readonly docString: string;
   /** Inside a function body: the function attribute this one refers to; `''` otherwise. */

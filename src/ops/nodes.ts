@@ -21,6 +21,9 @@ export function makeNode(
   );
 }
 
+/** Without its name: one that a node of the model has may be that of the value that is written. */
+export const unnamed = (node: Node): Node => ({ ...node, name: '' });
+
 /** A tensor that stands in the graph, as below IR version 4 initializers can't. */
 export const constantNode = (tensor: Tensor): Node =>
   makeNode('Constant', [], tensor.name, { value: { type: 'tensor', value: tensor } });

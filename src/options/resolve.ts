@@ -64,7 +64,7 @@ export function resolveOptions(given: PruneOptions): ResolvedOptions {
   const { criterion, select } = scoringOf(asked, reconstruct);
   return {
     ...withDefaults(pruneOptions, asked),
-    ...selectionOf({ ...asked, select }),
+    ...selectionOf({ ...asked, select }, 'fast'),
     ...{ criterion, select, reconstruct, seed },
     data: calibrationData(asked.data, seed),
     verifyData: withSeed(asked.verifyData, seed),
@@ -75,10 +75,14 @@ export function resolveOptions(given: PruneOptions): ResolvedOptions {
 export function resolveSelection(
   given: SelectionOptions,
 ): SelectSettings & { readonly select: SelectMethod } {
-  return selectionOf(validate(selectionOptions, given));
+  return selectionOf(validate(selectionOptions, given), 1);
 }
 
-function selectionOf(asked: SelectionOptions): SelectSettings & { readonly select: SelectMethod } {
+/** @param roundTo its default, where nothing is measured */
+function selectionOf(
+  asked: SelectionOptions,
+  roundTo: 1 | 'fast',
+): SelectSettings & { readonly select: SelectMethod } {
   const settings = withDefaults(selectionOptions, asked);
   const { select = 'uniform', scope, budget } = settings;
   const isEven = scope === 'local' && select === 'uniform';
@@ -87,7 +91,7 @@ function selectionOf(asked: SelectionOptions): SelectSettings & { readonly selec
     select,
     // One group's scores could make it collapse where groups compete.
     maxRatio: asked.maxRatio ?? (isEven ? 1 : 0.9),
-    roundTo: asked.roundTo ?? (budget?.latency === undefined ? 1 : 'auto'),
+    roundTo: asked.roundTo ?? (budget?.latency === undefined ? roundTo : 'auto'),
   };
 }
 

@@ -4,12 +4,13 @@ import { PruneError, throwIfAborted } from '../errors.js';
 import type { PruningGroup } from '../groups/group.js';
 import { keptCount, type Plan } from '../plan/plan.js';
 import { intersect, scheduleOf, targetAt } from '../schedule/schedule.js';
-import { costOf, type BudgetOutcome, type Priced } from '../select/budget.js';
+import { costOf, limitsOf, type BudgetOutcome, type Priced } from '../select/budget.js';
 import { selectKnapsack } from '../select/knapsack.js';
+import { fastMultiples } from '../select/multiples.js';
 import { select, type KnapsackOutcome, type Selection } from '../select/select.js';
 import { Importance } from './importance.js';
 import type { PipelineOptions } from '../options/resolve.js';
-import { selectByTrials } from './plan-trials.js';
+import { judgedApart, selectByTrials } from './plan-trials.js';
 import type { PlanTrial } from './result.js';
 
 /** Which channels stay, and how that came about. */
@@ -38,7 +39,10 @@ export class ChannelChooser {
     losses: ReadonlyMap<string, Float64Array>,
     options: PipelineOptions,
   ) {
-    const { data, loss, aggregation, normalization, seed, signal, weightSums, onProgress } = options;
+    const { loss, aggregation, normalization, seed, signal, weightSums, onProgress } = options;
+    // Losses that are judged on examples may not have been measured on them.
+    const data =
+      options.select === 'measured' ? options.data && judgedApart(options.data).rest : options.data;
     const progress = (detail?: string) => (done: number, total?: number) =>
       onProgress?.({ phase: 'score', done, total: total ?? done, ...(detail !== undefined && { detail }) });
     this.importance = new Importance(analysis, {
@@ -49,8 +53,24 @@ export class ChannelChooser {
     });
   }
 
-  /** In as many steps as the options ask for, scores taken anew after each; by what is lost at the output where that is measured. */
+  /**
+   * In as many steps as the options ask for, scores taken anew after each; by what is lost at the output where that is
+   * measured. Rounds to what kernels like best unless the options say otherwise, or too little could go then.
+   */
   async choose(cost: Priced, options: PipelineOptions): Promise<Choice> {
+    if (options.roundTo !== 'fast') return this.chosen(cost, options);
+    const multiples = fastMultiples(options.provider, askedShare(options, cost));
+    try {
+      return await this.chosen(cost, { ...options, multiples });
+    } catch (error) {
+      const isTooCoarse =
+        error instanceof PruneError && (error.code === 'budget' || error.code === 'nothing-to-prune');
+      if (!isTooCoarse) throw error;
+      return this.chosen(cost, { ...options, roundTo: 1 });
+    }
+  }
+
+  private async chosen(cost: Priced, options: PipelineOptions): Promise<Choice> {
     const { grouping } = this.analysis;
     if (options.select === 'measured') {
       const { selection, trials } = await selectByTrials(this.analysis, cost, options, this.importance);
@@ -85,6 +105,12 @@ export class ChannelChooser {
   async release(): Promise<void> {
     await this.importance.release();
   }
+}
+
+/** Share of the channels of each group that goes if all lose the same, about: costs fall with its square. */
+function askedShare({ ratio, budget }: PipelineOptions, cost: Priced): number {
+  if (ratio !== undefined || budget === undefined) return ratio ?? 0;
+  return Math.max(0, ...limitsOf(budget, cost).map(({ limit, dense }) => 1 - Math.sqrt(limit / dense)));
 }
 
 /** A choice with other groups whole as well. */

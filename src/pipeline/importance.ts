@@ -153,9 +153,11 @@ export class Importance {
   /** What a user should know of the data that was measured on. */
   warnings(): string[] {
     const { data } = this.options;
+    const few = fewRows([...this.measured.values()].flat(), data?.count);
     const drift = data?.isNoise || !this.drift ? undefined : typicalDrift([...this.drift.values()].flat());
-    if (drift === undefined || drift < usualDrift) return [];
+    if (drift === undefined || drift < usualDrift) return few;
     return [
+      ...few,
       `half of the channels vary at least ${drift.toFixed(1)} times as much, or as little, on the calibration data as in training; check its preprocessing (mean, std, channel order), or give data that is more like it`,
     ];
   }
@@ -163,4 +165,23 @@ export class Importance {
   async release(): Promise<void> {
     await this.measurement?.release();
   }
+}
+
+/** Rows for each input of a layer below which users are told. */
+const fewest = 4;
+
+/** Which layers had too few rows to say what they can do without. */
+function fewRows(hessians: readonly LayerHessian[], examples: number | undefined): string[] {
+  const few = new Map<string, LayerHessian>();
+  for (const hessian of hessians)
+    if (hessian.rows < fewest * hessian.channels.length) few.set(hessian.layer.name, hessian);
+  const [worst] = [...few.values()].sort((a, b) => a.rows / a.channels.length - b.rows / b.channels.length);
+  if (!worst) return [];
+  const { layer, rows, channels } = worst;
+  const wanted = examples && Math.ceil((examples * fewest * channels.length) / rows);
+  const others = few.size > 1 ? ` and ${few.size - 1} more layers` : '';
+  const remedy = wanted ? `; ${wanted} examples would do` : '; give more examples';
+  return [
+    `'${layer.name}'${others} saw few rows (${rows} for ${channels.length} inputs), so that what they can do without is less sure${remedy}`,
+  ];
 }

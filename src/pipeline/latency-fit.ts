@@ -40,7 +40,8 @@ export async function fitLatencyModel(
 ): Promise<{ readonly model: LatencyModel; readonly roundTo: number }> {
   const dtypeOf = (value: string) => shapes.dtypeOf(value);
   const table = await latencyModel(grouping, cost, dtypeOf, measure);
-  const { roundTo: given } = options;
+  // A table of multiples is no match for what is measured.
+  const given = options.roundTo === 'fast' ? 'auto' : options.roundTo;
   const scores = new Map(
     // Whichever channels go, the time is the same.
     grouping.groups.map((group) => [group, Float64Array.from({ length: group.size }, (_, i) => -i)]),

@@ -23,6 +23,9 @@ const judged = { examples: 64, share: 0.25 };
 /** Examples that weights are solved on while plans are tried, at most. */
 const solvedOn = 256;
 
+/** How many times as much as one share for all a group may lose by a plan that stays near to that. */
+const nearest = 1.8;
+
 /** Examples of a batch that is run. */
 const batchSize = 16;
 
@@ -42,10 +45,10 @@ export async function selectByTrials(
   const data = options.data!;
   const scores = await importance.score({ kept: new Map() });
   const layers = await selectKnapsack(grouping, cost, scores, options);
-  const { held, rest } = split(data);
+  const { held, rest } = judgedApart(data);
   const dense = analysis.canonical.restore(analysis.model);
   const outputError = held && (await OutputError.open(dense, held, runtime, signal));
-  const uniform = uniformly(() => select(grouping, cost, scores, { ...options, scope: 'local' }));
+  const uniform = await attempt(() => select(grouping, cost, scores, { ...options, scope: 'local' }));
   if (!outputError || !uniform) return { selection: layers, trials: [] };
   const scaled = await scaledLosses(analysis, {
     ...{ scores, hessians: importance.hessians, outputError, signal },
@@ -53,8 +56,11 @@ export async function selectByTrials(
     onGroup: (done, total) =>
       options.onProgress?.({ phase: 'score', done, total, detail: 'groups at the output' }),
   });
-  const candidates: (readonly [PlanTrial['name'], Selection])[] = [
-    ['scaled', await selectKnapsack(grouping, cost, scaled, options)],
+  // Losses that add up say little of deep cuts.
+  const near = Math.min(options.maxRatio, nearest * uniform.ratio);
+  const candidates: (readonly [PlanTrial['name'], Selection | undefined])[] = [
+    ['scaled', await attempt(() => selectKnapsack(grouping, cost, scaled, options))],
+    ['near', await attempt(() => selectKnapsack(grouping, cost, scaled, { ...options, maxRatio: near }))],
     ['uniform', uniform],
     ['layers', layers],
   ];
@@ -65,7 +71,10 @@ export async function selectByTrials(
   }[] = [];
   for (const [name, selection] of candidates) {
     throwIfAborted(signal);
-    const error = await outputError.of(await build(analysis, selection.plan, { ...options, data: rest }));
+    if (!selection) continue;
+    const error = await outputError.of(
+      await build(analysis, selection.plan, { ...options, data: examplesOf(rest, 0, solvedOn) }),
+    );
     trials.push({ name, selection, error });
     options.onProgress?.({ phase: 'score', done: trials.length, total: candidates.length, detail: 'plans' });
   }
@@ -92,13 +101,16 @@ async function build(analysis: Analysis, plan: Plan, options: PipelineOptions): 
 }
 
 /** The last examples to judge on, those before to solve on; nothing to judge on where there are too few. */
-function split(data: DataSource): { readonly held: DataSource | undefined; readonly rest: DataSource } {
+export function judgedApart(data: DataSource): {
+  readonly held: DataSource | undefined;
+  readonly rest: DataSource;
+} {
   const { count } = data;
   const held = Math.min(judged.examples, Math.floor((count ?? 0) * judged.share));
   if (count === undefined || held === 0) return { held: undefined, rest: data };
   return {
     held: examplesOf(data, count - held, count, batchSize),
-    rest: examplesOf(data, 0, Math.min(count - held, solvedOn)),
+    rest: examplesOf(data, 0, count - held),
   };
 }
 
@@ -106,10 +118,10 @@ function keptBy({ groups }: Selection): ReadonlyMap<PruningGroup, number> {
   return new Map(groups.filter(({ removed }) => removed > 0).map(({ group, kept }) => [group, kept]));
 }
 
-/** Undefined where one share for all can't meet the budget. */
-function uniformly(choose: () => Selection): Selection | undefined {
+/** Undefined where a plan of this kind can't meet the budget. */
+async function attempt(choose: () => Selection | Promise<Selection>): Promise<Selection | undefined> {
   try {
-    return choose();
+    return await choose();
   } catch (error) {
     if (error instanceof PruneError && (error.code === 'budget' || error.code === 'nothing-to-prune'))
       return undefined;

@@ -71,10 +71,10 @@ export interface ReconstructionReport {
 /** A plan that was built and run. */
 export interface PlanTrial {
   /**
-   * How the budget was shared out: by losses measured at the output (`scaled`), by those of the layers (`layers`), or by
-   * one ratio for all (`uniform`).
+   * How the budget was shared out: by losses measured at the output (`scaled`), the same, but no group losing much more
+   * than others (`near`), by losses of the layers (`layers`), or by one ratio for all (`uniform`).
    */
-  readonly name: 'scaled' | 'layers' | 'uniform';
+  readonly name: 'scaled' | 'near' | 'layers' | 'uniform';
   /**
    * At the outputs, on examples that no weights were solved on: of classes the Kullback-Leibler divergence in nats, of
    * other numbers the squared error as a share of the variance.

@@ -8,6 +8,7 @@ import type { PruningGroup } from '../groups/group.js';
 import { cholesky, solveRows } from '../linear/cholesky.js';
 import { runtimeProduct, type MatrixProduct } from '../linear/product.js';
 import type { Model } from '../onnx/model.js';
+import { elementCount } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { denseValues } from '../statistics/dense-values.js';
@@ -19,6 +20,7 @@ import { drawCounted } from '../statistics/counted-rows.js';
 import { drawRows } from '../statistics/draw.js';
 import { forEachKept, type Layer } from '../layers/layer.js';
 import { findLayers } from '../layers/find.js';
+import { isScarce, predictiveDamping } from './scarce.js';
 
 export interface HessianOptions {
   readonly analysis: AxisCoupling;
@@ -99,6 +101,9 @@ export async function layerHessians(
   return out;
 }
 
+/** Moments of a layer; of every other batch by themselves where rows are few. */
+type Parts = [SecondMoments, SecondMoments?];
+
 /** Factors that something else than a layer sums over: products of activations, recurrences. */
 function unmeasuredFactors(
   { roles, system }: AxisCoupling,
@@ -115,11 +120,11 @@ async function denseMoments(
   layers: readonly Layer[],
   model: Model,
   { data, runtime, maxRows = reconstructDefaults.maxRows, seed = 0, signal, onBatch }: HessianOptions,
-): Promise<SecondMoments[]> {
+): Promise<Parts[]> {
   const sessions: MomentSession[] = [];
-  const moments = layers.map(
-    ({ layout }) => new SecondMoments(1, layout.inputs * layout.entries, layout.rows, false),
-  );
+  const empty = ({ layout }: Layer): SecondMoments =>
+    new SecondMoments(1, layout.inputs * layout.entries, layout.rows, false);
+  const moments = layers.map((layer): Parts => [empty(layer)]);
   const names = layers.flatMap(({ x, y }) => [x, y]);
   let examples = 0;
   try {
@@ -150,7 +155,13 @@ async function denseMoments(
         const all = data.count ?? 1024;
         const share = layer.kind === 'conv' ? all : Math.ceil(all / x.dims[0]!);
         const wanted = Math.ceil(maxRows / share);
-        await sessions[i].add(moments[i]!, x, y, undefined, (count) =>
+        if (batch === 0) {
+          const rows = share * Math.min(wanted, rowsOf(layer, x.dims));
+          if (size < all && isScarce(rows, layout.inputs * layout.entries))
+            moments[i] = [empty(layer), empty(layer)];
+        }
+        const parts = moments[i]!;
+        await sessions[i].add(parts[batch % parts.length]!, x, y, undefined, (count) =>
           layer.kind === 'conv'
             ? drawRows(count, wanted, `${seed}:${layer.name}:${batch}`)
             : drawCounted(values, x.dims, count, wanted, `${seed}:${layer.name}:${batch}`),
@@ -165,13 +176,25 @@ async function denseMoments(
   return moments;
 }
 
+/** Rows of a batch, or positions of each of its images: before a convolution, whose windows are no more as a rule. */
+function rowsOf({ kind, layout }: Layer, dims: readonly number[]): number {
+  return kind === 'conv' ? elementCount(dims.slice(2)) : elementCount(dims) / layout.inputs;
+}
+
 /** Undefined where the inputs are dead or no damping helps. */
 async function inverted(
   layer: Layer,
-  { xx, yy, xMean, rows, inputs, outputs }: SecondMoments,
-  damping: number,
+  parts: Parts,
+  asked: number,
   product: MatrixProduct,
 ): Promise<Omit<LayerHessian, 'channels'> | undefined> {
+  const [moments, held] = parts;
+  let damping = asked;
+  if (held && held.rows > 0) {
+    damping = await predictiveDamping([moments, held], asked, product);
+    moments.add(held);
+  }
+  const { xx, yy, xMean, rows, inputs, outputs } = moments;
   const variance = yy.reduce((a, b) => a + b, 0);
   let trace = 0;
   for (let i = 0; i < inputs; i++) trace += xx[i * inputs + i]!;

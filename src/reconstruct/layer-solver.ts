@@ -22,6 +22,7 @@ import { drawRows } from '../statistics/draw.js';
 import { forEachKept, keptColumns, type KeptPart, type Layer } from '../layers/layer.js';
 import { inputKeyOf, keyOf, type SolveOrder, type LayerTurn } from './solve-order.js';
 import { repairLayer, type Repair } from './repair.js';
+import { isScarce } from './scarce.js';
 import { chooseDamping, solveLayer, type Solution } from './solve.js';
 import type { WaveBatch, WaveSolver } from './propagate.js';
 import { drawCounted } from '../statistics/counted-rows.js';
@@ -51,9 +52,6 @@ interface Context {
   readonly shortcuts: boolean;
   readonly repair: Repair;
 }
-
-/** With so many rows for each input what they have by chance doesn't matter. */
-const plenty = 20;
 
 /** Positions of an image say less than as many of several: there are to be this many times as many as are drawn. */
 const spread = 4;
@@ -129,11 +127,11 @@ export class LayerSolver {
     const share = Math.ceil(maxRows / parts);
     const columns = keptColumns(layer, kept);
     const rows = parts * Math.min(share, rowsOf(layer, y.dims));
-    const isScarce = repair === 'weights' && rows < plenty * columns && batches > 1;
+    const isSplit = repair === 'weights' && isScarce(rows, columns) && batches > 1;
     const empty = (): SecondMoments => new SecondMoments(spec.groups, columns, spec.outputs);
     return {
       session: await MomentSession.open(runtime, spec),
-      parts: isScarce ? [empty(), empty()] : [empty()],
+      parts: isSplit ? [empty(), empty()] : [empty()],
       share,
     };
   }

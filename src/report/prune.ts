@@ -177,6 +177,7 @@ export function latencyText(outcome: LatencyOutcome): string {
 
 const shares: Readonly<Record<PlanTrial['name'], string>> = {
   scaled: 'losses at the output',
+  near: 'these with bounds',
   layers: 'losses of layers',
   uniform: 'one share for all',
 };

@@ -3,7 +3,7 @@ import { decodeModel, encodeModel } from '../onnx/codec.js';
 import type { Graph, Model, Node, ValueInfo } from '../onnx/model.js';
 import { emptyNamed } from '../onnx/named.js';
 import { FreshNames } from '../onnx/names.js';
-import { identityNode } from '../ops/nodes.js';
+import { identityNode, unnamed } from '../ops/nodes.js';
 
 /**
  * onnxruntime's JavaScript API passes tensors in plain objects by their name. Of names that such an object has already,
@@ -50,7 +50,7 @@ const isPlain = (name: string): boolean => !(name in {}) && !/\p{Surrogate}/u.te
 const withGraph = (model: Model, graph: Graph): Model => ({ ...model, graph });
 
 function identity(from: string, to: string): Node {
-  return { ...identityNode(from, to), name: '' };
+  return unnamed(identityNode(from, to));
 }
 
 function wrapping(aliasOf: ReadonlyMap<string, string>): AliasedModel['wrap'] {

@@ -2,6 +2,7 @@ import type { Factor } from '../axes/axis.js';
 import type { CostModel } from '../cost/cost.js';
 import { evaluate, polynomialKey, type Monomial } from '../cost/polynomial.js';
 import type { Member, PruningGroup } from '../groups/group.js';
+import type { MultipleRule } from './multiples.js';
 
 /** The distinct extents of the weight axes that a group appears in. */
 type Extent = readonly Monomial[];
@@ -20,13 +21,15 @@ export interface Aligned {
 export class Alignment {
   /** Fewest channels each carrier may keep. */
   readonly least: Int32Array;
+  /** What the axes of each carrier are to be multiples of. */
+  readonly multiples: readonly number[];
   private readonly extents: readonly (readonly Extent[])[];
   private readonly indexOf: ReadonlyMap<Factor, number>;
 
   constructor(
     cost: CostModel,
     private readonly carriers: readonly PruningGroup[],
-    private readonly roundTo: number,
+    roundTo: number | MultipleRule,
     minChannels: number,
     maxRatio: number,
   ) {
@@ -35,6 +38,9 @@ export class Alignment {
     // Only a minimum or a multiple asks for them.
     const unconstrained = roundTo === 1 && minChannels === 1;
     this.extents = carriers.map((group) => (unconstrained ? [] : extentsOf(cost, weights, group)));
+    this.multiples = carriers.map((group, i) =>
+      typeof roundTo === 'number' ? roundTo : roundTo(widthOf(group, this.extents[i]!)),
+    );
     this.indexOf = new Map(carriers.map(({ factor }, i) => [factor, i]));
     this.least = Int32Array.from(carriers, (group, i) =>
       Math.max(
@@ -54,7 +60,7 @@ export class Alignment {
   align(target: Int32Array): Aligned {
     const kept = target.map((count, i) => Math.max(count, this.least[i]!));
     const aligned = new Uint8Array(kept.length).fill(1);
-    if (this.roundTo === 1) return { kept, aligned };
+    if (this.multiples.every((multiple) => multiple === 1)) return { kept, aligned };
     const decided = new Uint8Array(kept.length);
     // Groups that stay whole are settled before those that have to fit to them.
     this.carriers.forEach(({ size }, i) => {
@@ -62,6 +68,10 @@ export class Alignment {
     });
     for (let i = 0; i < kept.length; i++) {
       if (decided[i]) continue;
+      if (this.multiples[i] === 1) {
+        decided[i] = 1;
+        continue;
+      }
       const wanted = kept[i]!;
       const { feasible, failed } = this.feasible(i, kept, decided);
       kept[i] = feasible.length > 0 ? nearest(feasible, wanted) : this.carriers[i]!.size;
@@ -78,7 +88,8 @@ export class Alignment {
   levels(carrier: number): Int32Array {
     const { size } = this.carriers[carrier]!;
     const least = this.least[carrier]!;
-    if (this.roundTo === 1) return Int32Array.from({ length: size - least + 1 }, (_, i) => least + i);
+    if (this.multiples[carrier] === 1)
+      return Int32Array.from({ length: size - least + 1 }, (_, i) => least + i);
     const open = new Uint8Array(this.carriers.length);
     const { feasible } = this.feasible(carrier, this.least, open);
     const below = feasible.filter((count) => count < size);
@@ -87,9 +98,10 @@ export class Alignment {
 
   /** Number of axes of one carrier that are not multiples. */
   misaligned(carrier: number, kept: Int32Array): number {
-    if (this.roundTo === 1) return 0;
+    const multiple = this.multiples[carrier]!;
+    if (multiple === 1) return 0;
     const count = (factor: Factor): number => kept[this.indexOf.get(factor) ?? -1] ?? factor.size;
-    return this.extents[carrier]!.filter((extent) => evaluate(extent, count) % this.roundTo !== 0).length;
+    return this.extents[carrier]!.filter((extent) => evaluate(extent, count) % multiple !== 0).length;
   }
 
   /** Counts, ascending, that align as many axes as can be aligned together; none if every axis fails. */
@@ -106,7 +118,7 @@ export class Alignment {
     );
     let failed = 0;
     for (const extent of extents) {
-      const ok = this.multiples(extent, factor, kept, decided);
+      const ok = this.isMultiple(carrier, extent, factor, kept, decided);
       const narrowed = feasible.filter(ok);
       if (narrowed.length > 0) feasible = narrowed;
       else failed++;
@@ -118,13 +130,14 @@ export class Alignment {
    * Tells for a count of `factor` whether the axis is a multiple. What other carriers that are still open add
    * beside it is taken as a multiple by itself; what multiplies it is taken at full size.
    */
-  private multiples(
+  private isMultiple(
+    carrier: number,
     extent: Extent,
     factor: Factor,
     kept: Int32Array,
     decided: Uint8Array,
   ): (count: number) => boolean {
-    const { roundTo } = this;
+    const multiple = this.multiples[carrier]!;
     const isOpen = (other: Factor): boolean => {
       const index = this.indexOf.get(other);
       return index !== undefined && !decided[index];
@@ -142,8 +155,13 @@ export class Alignment {
       if (power === 0) rest += value;
       else own.push({ coefficient: value, power });
     }
-    return (count) => own.reduce((x, m) => x + m.coefficient * count ** m.power, rest) % roundTo === 0;
+    return (count) => own.reduce((x, m) => x + m.coefficient * count ** m.power, rest) % multiple === 0;
   }
+}
+
+/** Of the widest axis, with everything else at full size. */
+function widthOf({ size }: PruningGroup, extents: readonly Extent[]): number {
+  return Math.max(size, ...extents.map((extent) => evaluate(extent, (factor) => factor.size)));
 }
 
 /** The candidate nearest to a count; of two equally near ones the larger. */

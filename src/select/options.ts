@@ -1,5 +1,6 @@
 import { PruneError } from '../errors.js';
 import type { BudgetOption } from './budget.js';
+import type { MultipleRule } from './multiples.js';
 
 /** Where channels are ranked against each other. */
 export type Scope = (typeof scopes)[number];
@@ -38,17 +39,20 @@ export interface SelectSettings {
   readonly only?: readonly string[] | undefined;
   readonly minChannels: number;
   readonly maxRatio: number;
-  /** `auto` has to be measured first. */
-  readonly roundTo: number | 'auto';
+  /** `auto` has to be measured first, and `fast` needs a rule. */
+  readonly roundTo: number | 'auto' | 'fast';
+  /** The rule of `fast`. */
+  readonly multiples?: MultipleRule | undefined;
   readonly attention: AttentionOption;
   readonly residualStream: boolean;
 }
 
-/** @throws PruneError `invalid-option` for `auto` */
-export function multipleOf({ roundTo }: SelectSettings): number {
-  if (roundTo !== 'auto') return roundTo;
+/** @throws PruneError `invalid-option` for what only `prune` can find out */
+export function multipleOf({ roundTo, multiples }: SelectSettings): number | MultipleRule {
+  if (typeof roundTo === 'number') return roundTo;
+  if (roundTo === 'fast' && multiples) return multiples;
   throw new PruneError(
     'invalid-option',
-    'invalid roundTo: auto; use a number here: only prune can measure which is best',
+    `invalid roundTo: ${roundTo}; use a number here: only prune can tell which is best`,
   );
 }

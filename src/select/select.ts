@@ -83,10 +83,10 @@ export function select(
     const { group, least } = candidate;
     if (kept[i]! < group.size) plan.set(group, keptChannels(candidate.scores, kept[i]!));
     const wanted = asked[i]! < group.size;
-    if (!aligned[i]) reasons.set(group, `not every axis can be a multiple of ${options.roundTo}`);
+    if (!aligned[i]) reasons.set(group, `not every axis can be a multiple of ${alignment.multiples[i]}`);
     else if (kept[i] === least && kept[i] > 1) reasons.set(group, `at its minimum of ${least} channels`);
     else if (kept[i] === group.size && wanted)
-      reasons.set(group, `rounded up to a multiple of ${options.roundTo}`);
+      reasons.set(group, `rounded up to a multiple of ${alignment.multiples[i]}`);
     else if (kept[i] === group.size)
       reasons.set(group, `its share at ratio ${round(candidate.ratio ?? ratio)} is less than one channel`);
   });

@@ -2,7 +2,7 @@ import type { AxisCoupling } from '../axes/couple.js';
 import type { Model, Node } from '../onnx/model.js';
 import type { Tensor } from '../onnx/tensor.js';
 import { floatsOf } from '../onnx/values.js';
-import { divNode, meanOfAllNode, mulNode, sqrtNode } from '../ops/nodes.js';
+import { divNode, meanOfAllNode, mulNode, sqrtNode, unnamed } from '../ops/nodes.js';
 import { drawsOf, withFloats } from './redraw.js';
 
 /** Contractions whose weights are brought to such a size that they write values of mean square 1. */
@@ -52,8 +52,7 @@ export function withScaledValues(
       mulNode(raw, raw, square),
       meanOfAllNode(square, mean),
       sqrtNode(mean, root),
-      // Unnamed: the node that wrote the value may bear its name.
-      { ...divNode(raw, root, value), name: '' },
+      unnamed(divNode(raw, root, value)),
     ];
   });
   return { model: { ...model, graph: { ...graph, nodes } }, names };

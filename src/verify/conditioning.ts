@@ -3,7 +3,7 @@ import type { Tensor } from '../onnx/tensor.js';
 import { encodeFloats, floatsOf, floatTensor, withBytes } from '../onnx/values.js';
 import { randomGenerator } from '../random/random.js';
 import { has } from '../ops/index.js';
-import { mulNode, subNode } from '../ops/nodes.js';
+import { mulNode, subNode, unnamed } from '../ops/nodes.js';
 
 /**
  * How a tensor moves under changes of the size of rounding tells how well-conditioned it is. A power, or a division by
@@ -66,7 +66,7 @@ export function moveRounded(model: Model, { isFloat32, normalized, seed = 0 }: M
     const move = isShifted
       ? subNode(exact, change, value)
       : mulNode(exact, size === undefined ? factor : factorFor(size), value);
-    return [{ ...node, outputs: node.outputs.with(0, exact) }, move];
+    return [{ ...node, outputs: node.outputs.with(0, exact) }, unnamed(move)];
   });
   const graph: Graph = { ...model.graph, nodes, initializers: [...model.graph.initializers, ...factors] };
   return { ...model, graph };

@@ -5,7 +5,7 @@ import { elementCount, type Tensor } from '../onnx/tensor.js';
 import { integerTensor, rawTensor } from '../onnx/values.js';
 import { findConstants } from '../ops/constants.js';
 import { has, operandIndex } from '../ops/index.js';
-import { addNode, castNode, subNode } from '../ops/nodes.js';
+import { addNode, castNode, subNode, unnamed } from '../ops/nodes.js';
 
 /** Whether any node multiplies signed 8-bit weights. */
 export function multipliesSigned(model: Model, dtypeOf: DtypeOf): boolean {
@@ -113,7 +113,7 @@ class Shifting {
     return [
       castNode(from, 'int32', wide),
       by(wide, this.constant([128], 'int32'), sum),
-      castNode(sum, dtype, to),
+      unnamed(castNode(sum, dtype, to)),
     ];
   }
 

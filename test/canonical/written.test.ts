@@ -136,7 +136,14 @@ describe('the file of a model with an If', () => {
           };
       },
     };
-    const result = await prune(dense, { depth: 0.4, ratio: 0.5, data, verify: 'full' });
+    const result = await prune(dense, {
+      depth: 0.4,
+      ratio: 0.5,
+      roundTo: 1,
+      data,
+      reconstruct: false,
+      verify: 'full',
+    });
     const { depth, verification, parameters } = result.report;
     expect(depth!.branches).toHaveLength(3);
     expect(depth!.branches.filter(({ removed }) => removed)).toHaveLength(1);

@@ -3,6 +3,7 @@ import type { Batch, DataSource, ModelInput } from '../../src/data/batch.js';
 import { dataFromArrays, dataFromBatches } from '../../src/data/batches.js';
 import { noiseData } from '../../src/data/noise.js';
 import { drawOrder } from '../../src/data/order.js';
+import { examplesOf } from '../../src/data/slices.js';
 import { PruneError } from '../../src/errors.js';
 
 const image: ModelInput = { name: 'x', dtype: 'float32', dims: ['n', 1, 2, 2] };
@@ -228,5 +229,61 @@ describe('drawOrder', () => {
     expect(Array.from(drawn, (index) => labels[index])).toEqual([0, 3, 7, 0, 7, 0, 0, 0, 0]);
     expect(new Set(drawn).size).toBe(9);
     expect(() => drawOrder(9, undefined, { draw: 'balanced' })).toThrow('a balanced draw needs labels');
+  });
+});
+
+describe('inputs of a model with states', () => {
+  const stateful: readonly ModelInput[] = [
+    { name: 'x', dtype: 'float32', dims: ['batch', 2] },
+    { name: 'state', dtype: 'float32', dims: [2, 'batch', 3] },
+    { name: 'rate', dtype: 'float32', dims: [] },
+  ];
+  const counting = (count: number): Float32Array => Float32Array.from({ length: count }, (_, i) => i);
+
+  it('are taken along the axis that counts examples, and scalars go to all', async () => {
+    const arrays = {
+      x: { data: counting(10), dims: [5, 2] },
+      state: { data: counting(30), dims: [2, 5, 3] },
+      rate: { data: Float32Array.of(16), dims: [] },
+    };
+    const batches = [];
+    for await (const batch of dataFromArrays(arrays, stateful, { batch: 2 })) batches.push(batch);
+    expect(batches.map(({ size }) => size)).toEqual([2, 2, 1]);
+    const { state, rate } = batches[1]!.inputs;
+    expect(state!.dims).toEqual([2, 2, 3]);
+    expect([...state!.data]).toEqual([6, 7, 8, 9, 10, 11, 21, 22, 23, 24, 25, 26]);
+    expect([rate!.dims, [...rate!.data]]).toEqual([[], [16]]);
+  });
+
+  it('have to be as many', () => {
+    const arrays = {
+      x: { data: counting(10), dims: [5, 2] },
+      state: { data: counting(24), dims: [2, 4, 3] },
+      rate: { data: Float32Array.of(16), dims: [] },
+    };
+    expect(() => dataFromArrays(arrays, stateful)).toThrow(
+      "array 'state' of 'arrays' has 4 examples, 'x' has 5",
+    );
+  });
+});
+
+describe('examples of a source', () => {
+  const inputs: readonly ModelInput[] = [{ name: 'x', dtype: 'float32', dims: ['n', 1] }];
+  const source = dataFromArrays(
+    { x: { data: Float32Array.from({ length: 10 }, (_, i) => i), dims: [10, 1] } },
+    inputs,
+    { batch: 4 },
+  );
+  const read = async (from: number, to: number, size?: number): Promise<number[][]> => {
+    const found = [];
+    for await (const batch of examplesOf(source, from, to, size))
+      found.push([...batch.inputs['x']!.data].map(Number));
+    return found;
+  };
+
+  it('are cut out of batches, in smaller ones where asked for', async () => {
+    expect(await read(3, 9)).toEqual([[3], [4, 5, 6, 7], [8]]);
+    expect(await read(3, 9, 3)).toEqual([[3], [4, 5, 6], [7], [8]]);
+    expect(examplesOf(source, 3, 9).count).toBe(6);
   });
 });

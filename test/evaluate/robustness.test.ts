@@ -6,7 +6,7 @@ const images = { path: 'models/data/t10k-images-idx3-ubyte.gz', mean: 0.286, std
 
 it(
   'is the top-1 of both models on the first examples, clean and corrupted',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async () => {
     const dense = await loadModel('models/trained/mobilenet_se.onnx');
     const { model } = await prune(dense, { ratio: 0.2, verify: 'none' });

@@ -106,7 +106,7 @@ export async function checkGraph(recipe: Recipe, options: FuzzOptions): Promise<
 const ruleName = ({ domain, opType }: Node): string => (domain ? `${domain}::${opType}` : opType);
 
 /** Pools of threads cost more than graphs of this size. */
-function singleThreaded(runtime: Runtime): Runtime {
+export function singleThreaded(runtime: Runtime): Runtime {
   const { name, version } = runtime;
   return {
     name,
@@ -129,7 +129,7 @@ function shapeProblem({ dims }: RandomGraph, shapes: Shapes): string | undefined
   return undefined;
 }
 
-function touchedOps({ system, axes, parameters, model }: AxisCoupling, masks: KeptMasks): Set<string> {
+export function touchedOps({ system, axes, parameters, model }: AxisCoupling, masks: KeptMasks): Set<string> {
   const touched = new Set<string>();
   const loses = (list: readonly Axis[] | undefined): boolean =>
     list?.some((axis) => isTouched(system, axis, masks)) ?? false;
@@ -141,7 +141,7 @@ function touchedOps({ system, axes, parameters, model }: AxisCoupling, masks: Ke
 }
 
 /** Each group with some probability loses each channel with some probability; always at least one group. */
-function randomMasks(grouping: Grouping, random: RandomGenerator): KeptMasks {
+export function randomMasks(grouping: Grouping, random: RandomGenerator): KeptMasks {
   const { groups } = grouping;
   const plan = new Map<PruningGroup, Int32Array>();
   const always = Math.floor(random() * groups.length);

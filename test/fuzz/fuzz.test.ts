@@ -7,8 +7,10 @@ import { checkGraph } from './check-graph.js';
 
 const runtime = await nodeRuntime();
 
-/** A bounded run; `scripts/fuzz.mjs` is the long one. */
-it('random graphs compute the same without what is removed from them', async () => {
+/** So many graphs, however long they take; `scripts/fuzz.mjs` is the long run. */
+const graphs = 60;
+
+it('random graphs compute the same without what is removed from them', { timeout: 1_200_000 }, async () => {
   const touched = new Set<string>();
   let pruned = 0;
   await fc.assert(
@@ -18,7 +20,7 @@ it('random graphs compute the same without what is removed from them', async () 
       for (const op of outcome.touched) touched.add(op);
       expect(outcome.problem).toBeUndefined();
     }),
-    { numRuns: 100, seed: 1, interruptAfterTimeLimit: 25_000, markInterruptAsFailure: false },
+    { numRuns: graphs, seed: 1 },
   );
   // Graphs in which nothing can go would pass unseen.
   expect(pruned).toBeGreaterThan(20);

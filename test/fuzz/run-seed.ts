@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { recipes, type Recipe } from '../oracles/random-graph/index.js';
+import { symbolicRecipes } from '../oracles/symbolic-graph.js';
 import { checkGraph, type FuzzOutcome } from './check-graph.js';
+import { checkSymbolic } from './check-symbolic.js';
 
 export interface SeedResult {
   readonly seed: number;
@@ -17,17 +19,32 @@ export interface SeedResult {
   /** Graphs with each op, and those where it read or wrote something that lost channels. */
   readonly ops: Readonly<Record<string, number>>;
   readonly touched: Readonly<Record<string, number>>;
+  /** Of graphs with symbolic lengths: those with a real removal, sizes they were compared at, and what failed. */
+  readonly symbolic: {
+    readonly graphs: number;
+    readonly sizes: number;
+    readonly kinds: Readonly<Record<string, number>>;
+  };
   readonly failures: readonly Failure[];
 }
 
 export interface Failure {
-  readonly graph: number;
+  /** Its number; `s` and a number for one with symbolic lengths. */
+  readonly graph: number | string;
   readonly problem: string;
   readonly shrunk: string;
 }
 
-/** Graph `i` of seed `s` is run `i` of fast-check with that seed. */
-export async function runSeed(seed: number, count: number, runtime: Runtime): Promise<SeedResult> {
+/**
+ * Graph `i` of seed `s` is run `i` of fast-check with that seed.
+ * @param symbolicCount of graphs with symbolic lengths, besides
+ */
+export async function runSeed(
+  seed: number,
+  count: number,
+  symbolicCount: number,
+  runtime: Runtime,
+): Promise<SeedResult> {
   const ops: Record<string, number> = {};
   const touched: Record<string, number> = {};
   const failures: Failure[] = [];
@@ -51,7 +68,27 @@ export async function runSeed(seed: number, count: number, runtime: Runtime): Pr
     for (const op of outcome.ops) ops[op] = (ops[op] ?? 0) + 1;
     for (const op of outcome.touched) touched[op] = (touched[op] ?? 0) + 1;
   }
-  return { seed, ...totals, ops, touched, failures };
+  const symbolic = { graphs: 0, sizes: 0, kinds: {} as Record<string, number> };
+  for (const [i, recipe] of fc.sample(symbolicRecipes, { seed, numRuns: symbolicCount }).entries()) {
+    const outcome = await checkSymbolic(recipe, { runtime, proof: i % 3 === 0 }).catch((error: unknown) =>
+      error instanceof Error ? error.message : String(error),
+    );
+    if (typeof outcome === 'string' || outcome.problem) {
+      const problem = typeof outcome === 'string' ? outcome : outcome.problem!;
+      failures.push({ graph: `s${i}`, problem, shrunk: JSON.stringify(recipe) });
+    } else if (outcome.pruned === 0) totals.bare++;
+    else {
+      symbolic.graphs++;
+      symbolic.sizes += outcome.sizes;
+      totals.graphs++;
+      totals.nodes += outcome.nodes;
+      totals.compared += outcome.compared;
+      if (outcome.proof === 'passed') totals.proofs++;
+      for (const kind of new Set(recipe.steps.map((step) => step.kind)))
+        symbolic.kinds[kind] = (symbolic.kinds[kind] ?? 0) + 1;
+    }
+  }
+  return { seed, ...totals, ops, touched, symbolic, failures };
 }
 
 async function outcomeOf(recipe: Recipe, runtime: Runtime, proof: boolean): Promise<FuzzOutcome | string> {

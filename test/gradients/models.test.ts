@@ -156,7 +156,9 @@ describe('gradients', () => {
     await expect(gradients(model, { data, wrt: ['nope'], loss: 'pseudo-labels' })).rejects.toThrow(
       'unknown value: nope',
     );
-    await expect(gradients(model, { data, loss: 'hinge' as 'mse' })).rejects.toThrow('unknown loss: hinge');
+    await expect(gradients(model, { data, loss: 'hinge' as 'mse' })).rejects.toThrow(
+      "invalid loss: 'hinge'; use one of cross-entropy",
+    );
     await expect(gradients(model, { data, loss: 'cross-entropy' })).rejects.toThrow('no labels');
   });
 

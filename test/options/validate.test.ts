@@ -87,7 +87,7 @@ describe('the defaults', () => {
       reconstruct: false,
       select: 'uniform',
       maxRatio: 1,
-      roundTo: 1,
+      roundTo: 'fast',
       steps: 1,
       seed: 0,
     });

@@ -15,7 +15,7 @@ import { encodeModel } from '../../src/onnx/codec.js';
 import type { DataType } from '../../src/onnx/data-type.js';
 import type { Model, Node } from '../../src/onnx/model.js';
 import { elementCount, type Tensor } from '../../src/onnx/tensor.js';
-import { floatsOf, floatTensor, integerTensor } from '../../src/onnx/values.js';
+import { floatsOf, floatTensor, integersOf, integerTensor } from '../../src/onnx/values.js';
 import { normal, randomGenerator } from '../../src/random/random.js';
 import type { Runtime } from '../../src/runtime/runtime.js';
 import { fromRuntime, toRuntime } from '../../src/runtime/tensors.js';
@@ -52,7 +52,9 @@ export async function compareWithZeroed(input: OracleInput): Promise<{
     // Rounding may tip a decision (TopK, a comparison) for some input, but a wrong rule is wrong for nearly all.
     for (let attempt = 0; attempt < 3; attempt++) {
       const feeds = randomFeeds(shapes, attempt);
-      const sliced = feeds.map((tensor) => take(tensor, masksOf(input, analysis.axes.get(tensor.name))));
+      const sliced = feeds.map((tensor) =>
+        take(tensor, masksOf(input, analysis.axes.get(tensor.name), tensor.dims)),
+      );
       const want = await run(dense, feeds, runtime);
       const got = await run(after, sliced, runtime);
       problem = firstDifference(input, names, want, got);
@@ -65,24 +67,36 @@ export async function compareWithZeroed(input: OracleInput): Promise<{
   }
 }
 
-/** Float values that both models compute. */
+/** Float values that both models compute, and outputs of integers and truth values. */
 function comparedValues({ graph }: Model, pruned: Model, shapes: Shapes): string[] {
   const parameters = findConstants(graph);
   const computed = new Set(pruned.graph.nodes.flatMap(({ outputs }) => outputs));
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
   return graph.nodes
     .flatMap(({ outputs }) => outputs)
-    .filter(
-      (name) => name && !parameters.has(name) && computed.has(name) && shapes.dtypeOf(name) === 'float32',
-    );
+    .filter((name) => {
+      const dtype = shapes.dtypeOf(name);
+      const isExact = outputs.has(name) && (dtype === 'int64' || dtype === 'bool');
+      return name && !parameters.has(name) && computed.has(name) && (dtype === 'float32' || isExact);
+    });
 }
 
+/**
+ * @param dims of the value, where a symbolic dim has another size than the graph was analysed with: what is kept of an
+ *   axis is repeated then, the symbolic dim being the outermost one in it
+ */
 function masksOf(
   { analysis, masks }: OracleInput,
   axes: readonly Axis[] | undefined,
+  dims?: readonly (number | undefined)[],
 ): Uint8Array[] | undefined {
   const { system } = analysis;
   if (!axes?.some((axis) => isTouched(system, axis, masks))) return undefined;
-  return axes.map((axis) => keepMask(system, axis, masks));
+  return axes.map((axis, i) => {
+    const kept = keepMask(system, axis, masks);
+    const size = dims?.[i] ?? kept.length;
+    return kept.length === 0 ? kept : Uint8Array.from({ length: size }, (_, k) => kept[k % kept.length]!);
+  });
 }
 
 const indicesOf = (mask: Uint8Array): number[] => [...mask.keys()].filter((i) => mask[i]);
@@ -123,13 +137,19 @@ class Zeroing {
     return this.parameterAxes.get(`${node}:${k}`) ?? this.input.analysis.axes.get(name);
   }
 
+  private dimsOf(name: string): readonly (number | undefined)[] | undefined {
+    return this.constants.get(name)?.tensor.dims ?? this.input.shapes.of(name);
+  }
+
   private dtypeOf(name: string): DataType | undefined {
     return this.constants.get(name)?.tensor.dtype ?? this.input.shapes.dtypeOf(name);
   }
 
   private zeroed(name: string, axes: readonly Axis[] | undefined): string {
     // A size that depends on data is no factor's: the mask broadcasts over it.
-    const kept = masksOf(this.input, axes)?.map((mask) => (mask.length === 0 ? Uint8Array.of(1) : mask));
+    const kept = masksOf(this.input, axes, this.dimsOf(name))?.map((mask) =>
+      mask.length === 0 ? Uint8Array.of(1) : mask,
+    );
     if (!name || !kept) return name;
     const dtype = this.dtypeOf(name);
     const condition = this.tensor(
@@ -150,15 +170,15 @@ class Zeroing {
   private gathered(node: Node, index: number): void {
     const [x] = node.inputs;
     const keptOf = (name: string): Uint8Array[] | undefined =>
-      name ? masksOf(this.input, this.input.analysis.axes.get(name)) : undefined;
+      name ? masksOf(this.input, this.input.analysis.axes.get(name), this.dimsOf(name)) : undefined;
     const outputs = node.outputs.map((name) => (keptOf(name) ? this.fresh('compact') : name));
     const inputs = node.inputs.map((name, k) =>
-      (masksOf(this.input, this.axesOf(index, k, name)) ?? []).reduce(
+      (masksOf(this.input, this.axesOf(index, k, name), this.dimsOf(name)) ?? []).reduce(
         (at, mask, axis) => (mask.includes(0) ? this.gather(at, indicesOf(mask), axis) : at),
         name,
       ),
     );
-    const channels = masksOf(this.input, this.axesOf(index, 0, x!))?.[1];
+    const channels = masksOf(this.input, this.axesOf(index, 0, x!), this.dimsOf(x!))?.[1];
     this.nodes.push({ ...withGroups(node, channels), inputs, outputs });
     node.outputs.forEach((name, k) => {
       const kept = keptOf(name);
@@ -255,11 +275,17 @@ function firstDifference(
     const full = want.get(name)!;
     // A size that depends on data is no factor's, so nothing goes from it.
     const axes = input.analysis.axes.get(name);
-    const masks = masksOf(input, axes)?.map((mask, i) =>
+    const masks = masksOf(input, axes, full.dims)?.map((mask, i) =>
       mask.length === 0 ? new Uint8Array(full.dims[i]!).fill(1) : mask,
     );
     if (masks && masks.map((mask) => mask.length).join() !== full.dims.join())
       return `'${name}' (${node.opType}) has shape [${full.dims.join()}] and axes of other sizes`;
+    if (full.dtype !== 'float32') {
+      const [a, b] = [integersOf(full), integersOf(got.get(name)!)];
+      if (a.join() !== b.join())
+        return `'${name}' (${node.opType}) is [${b.join()}] instead of [${a.join()}]`;
+      continue;
+    }
     const [expected, result] = [take(full, masks), got.get(name)!];
     if (expected.dims.join() !== result.dims.join())
       return `'${name}' (${node.opType}) has shape [${result.dims.join()}] instead of [${expected.dims.join()}]`;

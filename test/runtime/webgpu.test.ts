@@ -25,7 +25,10 @@ const missing =
       : 'no libvulkan.so.1';
 const title = missing === '' ? '' : ` (skipped: ${missing}; install chromium and libvulkan1)`;
 
-test.skipIf(missing !== '')(`webgpu computes what the cpu computes${title}`, async () => {
+// A driver in software shares the processor with whatever else runs.
+const timeout = 900_000;
+
+test.skipIf(missing !== '')(`webgpu computes what the cpu computes${title}`, { timeout }, async () => {
   process.env.VK_ICD_FILENAMES = driver;
   const runtime = await nodeRuntime();
   const bytes = new Uint8Array(await readFile('models/trained/resnet20.onnx'));

@@ -7,6 +7,7 @@ import { prunableGroups } from '../../src/select/eligible.js';
 import { resolveSelection } from '../../src/options/resolve.js';
 import type { SelectionOptions } from '../../src/options/selection.js';
 import type { Scope } from '../../src/select/options.js';
+import { fastMultiples } from '../../src/select/multiples.js';
 import { memberPattern } from '../../src/select/ranking.js';
 import { select, type Selection } from '../../src/select/select.js';
 import {
@@ -393,5 +394,26 @@ describe('alignment', () => {
     const selection = run(network, { budget: { macs: 0.5 }, roundTo: 8 });
     expect(network.cost.macs(keptCount(selection.plan))).toBeLessThanOrEqual(0.5 * network.cost.macs());
     for (const { kept } of selection.groups) expect(kept % 8).toBe(0);
+  });
+});
+
+describe('multiples by width', () => {
+  const wide = chain(64, 64);
+
+  it('round wide axes, and leave narrow ones and small shares alone', () => {
+    const rule = fastMultiples('cpu', 0.3);
+    expect([8, 23, 24, 64].map(rule)).toEqual([1, 1, 8, 8]);
+    expect(fastMultiples('cpu', 0.1)(32)).toBe(1);
+    expect(fastMultiples('webgpu', 0.3)(64)).toBe(4);
+  });
+
+  it('hold where they are asked for', () => {
+    const scores = ascending(wide);
+    const settings = resolveSelection({ ratio: 0.3, roundTo: 'fast' });
+    const first = groupOf(wide, 'conv1.weight');
+    const multiples = fastMultiples('cpu', 0.3);
+    expect(keptOf(select(wide.grouping, wide.cost, scores, { ...settings, multiples }), first)).toBe(48);
+    expect(keptOf(run(wide, { ratio: 0.3 }), first)).toBe(45);
+    expect(() => select(wide.grouping, wide.cost, scores, settings)).toThrow('only prune can tell');
   });
 });

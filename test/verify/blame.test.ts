@@ -52,15 +52,16 @@ it('data that are no numbers are named as such', async () => {
 
 it('what a dense model gets wrong by itself is not blamed on the surgery', async () => {
   const { prove, pruned } = await pruneAtRandom(network(0), runtime);
-  // The dense model's runs differ from each other: its file can't be held against anything.
+  // Every other run computes NaN, whatever the model: the dense one doesn't agree with itself either.
+  let runs = 0;
   const moody: Runtime = Object.assign(Object.create(runtime) as Runtime, {
     load: async (...given: Parameters<Runtime['load']>) => {
       const session = await runtime.load(...given);
       const run = session.run.bind(session) as (...feeds: unknown[]) => ReturnType<typeof session.run>;
       session.run = async (...feeds: unknown[]) => {
         const results = await run(...feeds);
-        for (const { data } of Object.values(results))
-          if (data instanceof Float32Array) data.forEach((x, i) => (data[i] = x + Math.random()));
+        if (runs++ % 2 === 1)
+          for (const { data } of Object.values(results)) if (data instanceof Float32Array) data.fill(NaN);
         return results;
       };
       return session;
