@@ -169,6 +169,13 @@ describe('the edges', () => {
   });
 });
 
+it('doc comments say what a thing is: none begins with Of', () => {
+  const offences = files.filter((file) =>
+    /\/\*\*\s*(?:\*\s*)?Of\s/.test(readFileSync(join(source, file), 'utf8')),
+  );
+  expect(offences).toEqual([]);
+});
+
 describe('this test', () => {
   it('reads every form of import', () => {
     const text = `import a from './a.js';

@@ -267,7 +267,7 @@ class Coupling {
   }
 }
 
-/** Of a node that is part of a permutation its relation only tells people so. */
+/** The relation of a node that is part of a permutation, which only tells people so. */
 const unrelated = (notation: string): StatedRelation => ({ notation, letters: new Map() });
 
 function permutationNotation({ axis }: Permutation): string {

@@ -68,7 +68,7 @@ export interface AttentionLetters {
 
 /** A relation together with the axes that its letters stand for. */
 export interface StatedRelation extends Relation {
-  /** Of relations with sizes or attention. */
+  /** Axes by letter, for relations with sizes or attention. */
   readonly letters: ReadonlyMap<string, Axis>;
   /** The axes whose sizes are multiplied, one list for each term of the multiply-adds; undefined if there are none. */
   readonly products?: readonly (readonly Axis[])[] | undefined;

@@ -335,7 +335,7 @@ function isBelow(a: Factor, b: Factor): boolean {
   return a.rank < b.rank;
 }
 
-/** Of two blocked parts that become one the reason of the larger is kept: it holds back more. */
+/** The reason that is kept where two blocked parts become one: that of the larger, which holds back more. */
 function blockerOfLarger(a: Axis, b: Axis): Blocker | undefined {
   const [larger, smaller] = a.size >= b.size ? [a, b] : [b, a];
   return blockerOf(larger) ?? blockerOf(smaller);

@@ -13,7 +13,7 @@ import { withRenamed } from './rename.js';
  *
  *     If(c) { then: f(x) -> t; else: g(x) -> e } -> y    as    t = f(x); e = g(x); y = Where(Squeeze(c), t, e)
  *
- * Of an If whose condition is known only the branch that is taken is opened. The node stays, with the other branch as
+ * Where the condition of an If is known, only the branch that is taken is opened. The node stays, with the other branch as
  * it was, under other names; whatever it holds is blocked, and so is what comes out of the branch:
  *
  *     If(true) { then: f(x) -> t; else: g(x) -> e } -> y    as    t = f(x); y = t; If(true) { then: t; else: g(x) -> e } -> _
@@ -27,7 +27,7 @@ export interface OpenIf {
   readonly opening: Opening;
   /** The node as it was. */
   readonly node: Node;
-  /** Of branches that were opened. */
+  /** The branches that were opened. */
   readonly branches: ReadonlyMap<string, OpenBranch>;
   /** The Squeeze of the condition, or where one branch was opened the outputs of the node that stays. */
   readonly helpers: readonly string[];

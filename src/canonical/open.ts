@@ -12,7 +12,7 @@ import { variedShapes } from '../shapes/variation.js';
 import { isOpenable, openIf, type OpenIf, type Opening } from '../canonical/branches.js';
 
 export interface OpenContext {
-  /** Of the model as it is given. */
+  /** Shapes of the model as it is given. */
   readonly shapes: Shapes;
   readonly runtime: Runtime;
   readonly signal?: AbortSignal | undefined;

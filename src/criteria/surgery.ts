@@ -80,7 +80,7 @@ export class Surgery {
     return traceOfRatio(block, products, count);
   }
 
-  /** Of the weights of two columns. */
+  /** The product of the weights of two columns. */
   private product(a: number, b: number): number {
     const { weights, width } = this;
     const outputs = weights.length / width;

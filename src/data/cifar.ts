@@ -17,7 +17,7 @@ export function cifarFormat(byteLength: number): CifarFormat | undefined {
 
 /**
  * Reads CIFAR-10 or CIFAR-100 binary records: label byte(s), then 3,072 bytes of planar RGB, 32 × 32.
- * Of the two labels of CIFAR-100 the fine one is taken.
+ * CIFAR-100 has two labels, of which the fine one is taken.
  * @throws PruneError `invalid-data` naming `file`.
  */
 export function parseCifar(

@@ -20,7 +20,7 @@ export interface DrawOptions {
    * Default `first`, but `balanced` for a limited draw from class folders.
    */
   readonly draw?: 'first' | 'shuffle' | 'balanced';
-  /** Of `shuffle`, `balanced` and `random` noise. Default 0. */
+  /** Seed of `shuffle`, `balanced` and `random` noise. Default 0. */
   readonly seed?: number;
 }
 

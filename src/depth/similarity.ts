@@ -61,7 +61,7 @@ export async function similarityScores(
   return sums.map((sum, block) => 1 - sum / counts[block]!);
 }
 
-/** Of the mean product and mean squares; a position that is zero before and after didn't change. */
+/** The cosine from the mean product and mean squares; a position that is zero before and after didn't change. */
 function cosine(product: number, before: number, after: number): number {
   if (before === 0 && after === 0) return 1;
   return before === 0 || after === 0 ? 0 : product / Math.sqrt(before * after);

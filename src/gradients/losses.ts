@@ -30,7 +30,7 @@ export interface LossContext {
 export type LossFeed = 'weights' | 'labels' | { readonly extra: string };
 
 export interface EmittedLoss {
-  /** Of rank 0. */
+  /** Name of a value of rank 0. */
   readonly value: string;
   readonly cotangents: ReadonlyMap<string, string>;
 }

@@ -33,7 +33,7 @@ export interface Operation {
   readonly model: Model;
   readonly operands: readonly Operand[];
   readonly macs: number;
-  /** Of its weights. */
+  /** Bytes of its weights. */
   readonly bytes: number;
 }
 

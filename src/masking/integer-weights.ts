@@ -10,7 +10,7 @@ export interface IntegerZeros {
   readonly axis: number;
 }
 
-/** Of a weight of a node; undefined if it isn't known. */
+/** The zero points of a weight of a node; undefined if they aren't known. */
 export function integerZeros(graph: Graph, node: Node, input: number): IntegerZeros | undefined {
   const op = opOf(node);
   if (!op?.weightAxis || op.operands.weight !== input) return undefined;

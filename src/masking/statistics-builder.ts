@@ -118,7 +118,7 @@ export class StatisticsBuilder extends GraphBuilder {
   }
 }
 
-/** Of an axis of blocks of `inner` positions, which of them stay: they are kept alike in all blocks that stay. */
+/** Which positions stay of each block of `inner` on an axis: they are kept alike in all blocks that stay. */
 export function keptInner({ mask, before }: AxisChange, inner: number): { kept: number[]; count: number } {
   const kept = Array.from({ length: inner }, (_, c) => {
     for (let at = c; at < before; at += inner) if (!mask || mask[at]) return 1;

@@ -31,7 +31,7 @@ export class QuantizedWeights {
     const axis = op.weightAxis!(this.analysis.model.graph.nodes[use.node]!);
     const inner = elementCount(dims.slice(axis < 0 ? axis + dims.length + 1 : axis + 1));
     const length = dims.at(axis) ?? 1;
-    /** Of a scalar or a vector along the axis. */
+    /** The entry of a scalar or of a vector along the axis. */
     const along = (list: ArrayLike<number>, i: number): number =>
       list[list.length > 1 ? Math.floor(i / inner) % length : 0]!;
     const zeros = this.operand(use.node, op.operands.weightZeroPoint);

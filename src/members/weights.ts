@@ -57,7 +57,7 @@ export class WeightReader {
       if (this.pending.has(tensor)) this.read.set(tensor, new ReadTensor(tensor, sums, ready!.power));
   }
 
-  /** Of a group given to the constructor. */
+  /** The weights of a group that the constructor was given. */
   weightsOf(group: PruningGroup): MemberWeights[] {
     return this.members.get(group)!.map((member) => {
       const { tensor } = member.parameter.source;

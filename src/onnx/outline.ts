@@ -100,7 +100,7 @@ class Outliner {
     return { parts, length };
   }
 
-  /** Of a field that stands twice the last one counts: then nothing is left out. */
+  /** Where a field stands twice the last one counts: then nothing is left out. */
   private largeRawData(from: number, to: number): WireField | undefined {
     let found: WireField | undefined;
     for (const field of this.fields(from, to)) {

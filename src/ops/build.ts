@@ -250,7 +250,7 @@ export class GraphBuilder {
       : this.op(op, [x], { axes, keepdims }, output);
   }
 
-  /** Of all elements, as a scalar. */
+  /** The sum of all elements, as a scalar. */
   sumOfAll(x: string): string {
     return this.op(reductions.sum, [x], { keepdims: 0 });
   }

@@ -64,7 +64,7 @@ export const benchOptions = {
     group,
     help: 'also show the time by kind of op: which got faster, and which did not',
   },
-  /** Of the inputs. */
+  /** Seed of the inputs. */
   seed,
 } as const satisfies Options;
 

@@ -30,10 +30,10 @@ export const latencyCache = {
   schema: made<LatencyCache>((value) => 'get' in value && 'set' in value, 'give an object with get and set'),
 } as const;
 
-/** Of everything random. */
+/** Seed of everything random. */
 export const seed = {
   schema: wholeNumber(0),
   default: 0,
   flag: '--seed <number>',
-  help: 'of everything random',
+  help: 'seed of everything random',
 } as const;

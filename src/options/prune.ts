@@ -56,7 +56,7 @@ export const pruneOptions = {
     group: 'Training:',
     help: 'prune while training, before channels are removed: gradual, hesso, hesso-cric, mask-sparsity, annealing, group-lasso; with --distil, which trains before and after alike',
   },
-  /** Of random criteria, of draws, and of the inputs of the proof. */
+  /** Seed of random criteria, of draws, and of the inputs of the proof. */
   seed,
 } as const satisfies Options;
 

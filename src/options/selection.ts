@@ -77,7 +77,7 @@ export const selectionOptions = {
     default: 'greedy',
     flag: '--solver <name>',
     group: howMuch,
-    help: 'of the knapsack: greedy, or highs (integer programmes, slower)',
+    help: 'what solves the knapsack: greedy, or highs (integer programmes, slower)',
   },
   /** Where channels are ranked against each other. `local`: each group loses the same share. */
   scope: {

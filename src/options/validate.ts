@@ -96,7 +96,7 @@ function isUnknownKey(issue: v.BaseIssue<unknown>): boolean {
   return issue.type === 'strict_object' && issue.expected === 'never';
 }
 
-/** Of the forms that a value could have had, the issue of the one that it comes closest to. */
+/** The issue of the form that the value comes closest to. */
 function mostTelling(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
   if (!issue.issues) return issue;
   const depth = ({ path }: v.BaseIssue<unknown>): number => path?.length ?? 0;

@@ -30,7 +30,7 @@ export const verifyOptions = {
     group: 'Data:',
     help: 'prove it on the first batch of this data too: .npz, .npy, IDX, CIFAR, a folder of images, or random',
   },
-  /** Of the random inputs. */
+  /** Seed of the random inputs. */
   seed,
 } as const satisfies Options;
 

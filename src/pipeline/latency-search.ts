@@ -101,7 +101,7 @@ export async function searchByLatency(
   );
 }
 
-/** Of the plans within the limit the slowest, as it keeps the most; without a limit the last one, if it is faster. */
+/** The slowest plan within the limit, as it keeps the most; without a limit the last one, if it is faster. */
 function bestOf<Trial extends { readonly latency: LatencyOutcome }>(
   trials: readonly Trial[],
   wanted: number | undefined,

@@ -11,7 +11,7 @@ import type { Claim, Draft, StageOutcome, Transition } from './stage.js';
 
 export interface ProofOptions extends Pick<CommonOptions, 'signal' | 'onProgress'> {
   readonly level: ProofLevel;
-  /** Of the random inputs. Default 0. */
+  /** Seed of the random inputs. Default 0. */
   readonly seed?: number | undefined;
   /** Its first batch is compared too. */
   readonly data?: DataSource | undefined;

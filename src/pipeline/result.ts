@@ -31,14 +31,14 @@ export interface GroupOutcome {
 /** A residual branch and what became of it. */
 export interface BranchOutcome {
   readonly id: string;
-  /** Of the node that adds it. */
+  /** Name of the node that adds it. */
   readonly name: string;
   /** What the model costs less without it. */
   readonly macs: number;
   readonly parameters: number;
   /** Number of the block it goes with; undefined where it was not up for removal, or a plan said what goes. */
   readonly block: number | undefined;
-  /** Of its block, lowest first; undefined where `block` is. */
+  /** Score of its block, lowest first; undefined where `block` is. */
   readonly score: number | undefined;
   readonly removed: boolean;
 }
@@ -146,7 +146,7 @@ export interface PruneResult {
   readonly plan: Plan;
   /** The plan in the public file format, ready for JSON; `sha256` (hexadecimal) is that of the dense model's file. */
   planFile(sha256: string): PlanFile;
-  /** Of the model that lost channels: the dense one, or that without the removed residual branches. */
+  /** The analysis of the model that lost channels: the dense one, or that without the removed residual branches. */
   readonly analysis: Analysis;
   readonly report: PruneReport;
 }

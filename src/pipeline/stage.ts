@@ -12,11 +12,11 @@ import type { PruneReport } from './result.js';
 
 /** A model on its way through the pipeline. */
 export interface Draft {
-  /** Of the model that was given. */
+  /** The analysis of the model that was given. */
   readonly dense: Analysis;
   /**
-   * Of the model so far, before any of its channels is removed: residual branches may be gone, and weights may differ
-   * from those of the dense model.
+   * The analysis of the model so far, before any of its channels is removed: residual branches may be gone, and weights
+   * may differ from those of the dense model.
    */
   readonly analysis: Analysis;
   /** Which of its channels go. */

@@ -13,7 +13,7 @@ import { TrainingDiverged, trainStudent, type Trained } from '../training/train.
 
 /** What the student is, in terms of the dense model. */
 export interface Slicing {
-  /** Of the dense model, or of it without some branches or in another basis: values of the same names. */
+  /** The analysis of the dense model, or of it without some branches or in another basis: values of the same names. */
   readonly analysis: Analysis;
   readonly masks: KeptMasks;
   /** Ids of the groups whose channels are in another basis than the dense model's, so that none can be compared. */

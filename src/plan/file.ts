@@ -12,7 +12,7 @@ export interface PlanFile {
   readonly model: { readonly sha256: string };
   /** Residual branches that are removed first; absent if there are none. */
   readonly branches?: readonly PlannedBranch[];
-  /** Of the model without those branches. */
+  /** Factors of the model without those branches. */
   readonly factors: readonly PlannedFactor[];
   /** Keyed by use, since uses of a vector that the dense file shares get copies of their own. */
   readonly tensors: readonly PlannedTensor[];
@@ -53,7 +53,7 @@ export interface PlannedTensor extends NodeKey {
 }
 
 export interface PlanFileDetails {
-  /** Of the dense model's file, in hexadecimal. */
+  /** SHA-256 of the dense model's file, in hexadecimal. */
   readonly sha256: string;
   /** The graph of the file, where the analysed one isn't it: with bodies open, or without some branches. */
   readonly graph?: Graph;

@@ -1,4 +1,4 @@
-/** Of `reconstruct`, and of what the `obspa` criterion measures. */
+/** Defaults of `reconstruct`, and of what the `obspa` criterion measures. */
 export const reconstructDefaults = {
   damping: 1e-3,
   maxRows: 40_000,

@@ -30,7 +30,7 @@ export interface HessianOptions {
   /** As for `reconstruct`. */
   readonly damping?: number | undefined;
   readonly maxRows?: number | undefined;
-  /** Of the draw of rows. Default 0. */
+  /** Seed of the draw of rows. Default 0. */
   readonly seed?: number | string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onBatch?: ((examples: number) => void) | undefined;
@@ -43,7 +43,7 @@ export interface LayerHessian {
   readonly outputs: number;
   readonly inverse: Float64Array;
   readonly channels: Int32Array;
-  /** Of the layer's inputs: [columns] */
+  /** Mean of the layer's inputs: [columns] */
   readonly xMean: Float64Array;
   /** Rows that all this was measured on. */
   readonly rows: number;

@@ -23,7 +23,7 @@ export interface ReconstructOptions {
   readonly damping?: number | undefined;
   /** Rows (positions of images, tokens) that a layer is solved on, at most; drawn at random. Default 40,000. */
   readonly maxRows?: number | undefined;
-  /** Of the draw of rows. Default 0. */
+  /** Seed of the draw of rows. Default 0. */
   readonly seed?: number | undefined;
   /** Whether `weights` of a layer also make up for the error of the residual stream it is added to. Default true. */
   readonly shortcuts?: boolean | undefined;

@@ -72,7 +72,7 @@ export interface Solution {
   readonly after: number;
   /** The largest damping that was needed; more than asked for where Cholesky failed. */
   readonly damping: number;
-  /** Of what the layer puts out with its weights as they were, without its bias: mean and sum of squared deviations. */
+  /** Mean and sum of squared deviations of what the layer puts out with its weights as they were, without its bias. */
   readonly statistics?: { readonly mean: Float64Array; readonly squares: Float64Array };
 }
 

@@ -27,9 +27,9 @@ export interface PruneOutcome {
   readonly written: { readonly path: string; readonly bytes: number } | undefined;
   readonly report: PruneReport;
   readonly bench?: BenchResult | undefined;
-  /** Of the dense and the pruned model on the same data. */
+  /** What the dense and the pruned model do on the same data. */
   readonly evaluation?: { readonly dense: EvaluateResult; readonly pruned: EvaluateResult } | undefined;
-  /** Of both models on labelled images, clean and corrupted. */
+  /** Top-1 of both models on labelled images, clean and corrupted. */
   readonly robustness?: Robustness | undefined;
   /** Wall time of everything, milliseconds. */
   readonly milliseconds: number;

@@ -14,7 +14,7 @@ export interface Comparison {
   readonly reach: Reach;
   /** At each tried size of the symbolic dims. */
   readonly at: readonly {
-    /** Of the dense model. */
+    /** As it is in the dense model. */
     readonly dense: Tensor;
     readonly wanted: readonly number[];
     /** What the pruned model would compute; undefined where it can't. */
@@ -146,7 +146,7 @@ type Pairs = readonly (readonly [wanted: number, computed: number])[];
 
 const isAlready = (pairs: Pairs): boolean => pairs.every(([want, got]) => want === got);
 
-/** Of an entry that is the same at every size. */
+/** The correction of an entry that is the same at every size. */
 function constant(pairs: Pairs): EntryCorrection | undefined {
   if (isAlready(pairs)) return neutral;
   const [[want]] = pairs as [Pairs[number]];
@@ -154,7 +154,7 @@ function constant(pairs: Pairs): EntryCorrection | undefined {
 }
 
 /**
- * Of an entry that follows the symbolic dims, as a line through all pairs, through zero where that fits. One that
+ * The correction of an entry that follows the symbolic dims: a line through all pairs, through zero where that fits. One that
  * moved at no tried size is taken to be in proportion, so that it goes on following them.
  */
 function followed(pairs: Pairs): EntryCorrection | undefined {

@@ -14,7 +14,7 @@ export interface Basis {
   readonly losses: Float64Array;
 }
 
-/** Of covariances, as a share of the mean of the diagonal: directions in which little varies stay invertible. */
+/** What covariances are damped by, as a share of the mean of the diagonal: directions in which little varies stay invertible. */
 const damping = 1e-3;
 
 /** Singular values below this share of the largest have no direction of their own. */

@@ -31,7 +31,7 @@ export interface RotateInput {
   readonly groups?: ReadonlySet<string> | undefined;
   /** Rows that a basis is measured on, at most. Default 40,000. */
   readonly maxRows?: number | undefined;
-  /** Of the draw of rows. Default 0. */
+  /** Seed of the draw of rows. Default 0. */
   readonly seed?: number | string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onBatch?: ((examples: number) => void) | undefined;
@@ -167,7 +167,7 @@ function secondMoment({ mean, covariance }: Moments, centred: boolean): Matrix {
   return matrix.add(column.mmul(column.transpose()));
 }
 
-/** Of a layer's output with the constant that is added behind it. */
+/** Moments of a layer's output with the constant that is added behind it. */
 function withBias({ mean, covariance }: Moments, { layer, positions }: Part, centred: boolean): Matrix {
   const { bias } = layer;
   const added = bias?.kind === 'add' ? floatsOf(bias.tensor!) : undefined;

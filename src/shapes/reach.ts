@@ -8,7 +8,7 @@ import { parameterOf } from '../ops/parameters.js';
 import { literalsOf, usedNames } from './literals.js';
 import type { Dims } from './session-model.js';
 
-/** Of a value: whether each of its entries may depend on a symbolic dim, or one answer for all of them. */
+/** Whether each entry of a value may depend on a symbolic dim, or one answer for all of them. */
 export type Reach = boolean | readonly boolean[];
 
 /** Whether a symbolic dim may reach any entry. */
@@ -55,7 +55,7 @@ class Flow {
     for (const name of node.outputs) if (name !== '') this.found.set(name, isReached(whole) && whole);
   }
 
-  /** Of the first output, where the op tells more than that it depends on what it reads. */
+  /** The answer for the first output, where the op tells more than that it depends on what it reads. */
   private entries(node: Node): Reach | undefined {
     const [x = ''] = node.inputs;
     const [y = ''] = node.outputs;

@@ -9,7 +9,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import { type ConvGeometry, windowTable } from './geometry.js';
 import type { SecondMoments } from './second-moments.js';
 
-/** Of which rows a layer's input consists: windows of a convolution, or all but the contracted axis. */
+/** The rows that a layer's input consists of: windows of a convolution, or all but the contracted axis. */
 export type RowSource =
   | {
       readonly kind: 'conv';
@@ -112,7 +112,7 @@ function rowsOf(
   return recurrence?.ofState ? (dims[0]! - 1) * dims[2]! : elementCount(dims) / columns;
 }
 
-/** Of the moment graphs. */
+/** Opset of the moment graphs. */
 const momentOpset = 17;
 
 function momentModel(spec: MomentSpec): Model {

@@ -75,7 +75,7 @@ export class OutputError {
     return new OutputError(runtime, batches, kinds, variances, examples, signal);
   }
 
-  /** Of a model with the same inputs and outputs. Infinite where it puts out no numbers. */
+  /** The error of a model with the same inputs and outputs. Infinite where it puts out no numbers. */
   async of(model: Model): Promise<number> {
     const session = await this.runtime.load(encodeModel(model));
     const sums = new Map<string, { error: number; rows: number }>();

@@ -39,7 +39,7 @@ export interface TrainOptions {
   readonly average?: number | undefined;
   /** Default `all`. */
   readonly trainable?: TrainableSet | undefined;
-  /** Of the updates of `low-rank`. Default 8. */
+  /** Rank of the updates of `low-rank`. Default 8. */
   readonly rank?: number | undefined;
   /** Whether normalisation layers with running statistics take those of the batch. Default true. */
   readonly batchStatistics?: boolean | undefined;
@@ -47,7 +47,7 @@ export interface TrainOptions {
   readonly augment?: readonly AugmentationSpec[] | undefined;
   /** Passes without a better state after which training ends. Default: never. */
   readonly patience?: number | undefined;
-  /** Of orders, held-out examples and augmentations. Default 0. */
+  /** Seed of orders, held-out examples and augmentations. Default 0. */
   readonly seed?: number | undefined;
   /** Bytes for the dense model's values, which then are computed once an example. Default 256 MiB. */
   readonly teacherMemory?: number | undefined;

@@ -38,7 +38,7 @@ export interface PassOptions {
 const defaultBatch = 64;
 const mostHeldOut = 2048;
 
-/** Of batches that come one after the other, every so manieth is held out. */
+/** Where batches come one after the other, one in so many is held out. */
 const heldOutEvery = 10;
 
 /**

@@ -46,7 +46,7 @@ export interface TrainRequest extends TrainOptions {
 /** How a model is pruned while it trains. */
 export interface SparseRequest {
   readonly recipe: RecipeMaker;
-  /** Of the student, whose axes are those of the request. */
+  /** Groups of the student, whose axes are those of the request. */
   readonly grouping: Grouping;
   readonly chosen: Keeps;
   readonly choose: Chooser;

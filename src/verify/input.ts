@@ -30,7 +30,7 @@ export interface VerifyInput {
   readonly weights?: 'sliced' | 'changed' | 'equivalent' | undefined;
   /** Real inputs of the dense model, one set per run, besides the random ones. */
   readonly feeds?: Iterable<Readonly<Record<string, Tensor>>> | undefined;
-  /** Of the random inputs. */
+  /** Seed of the random inputs. */
   readonly seed: number | string;
   /** Relative to the largest absolute value of a tensor. Default by dtype: see `defaultTolerance`. */
   readonly tolerance?: number | undefined;

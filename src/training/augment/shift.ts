@@ -2,7 +2,7 @@ import { integerBelow } from '../../random/random.js';
 import type { PictureChange } from './picture.js';
 import { resample } from './resample.js';
 
-/** Of each side, the farthest that a picture moves: 2 of 28 pixels. */
+/** The farthest that a picture moves, as a share of its side: 2 of 28 pixels. */
 const farthest = 1 / 14;
 
 /** Moves a picture by up to a 14th of its size each way, at least a pixel; its edges are repeated outwards. */

@@ -7,7 +7,7 @@ export interface MseOptions {
   readonly value: string;
   /** Axis of the channels. */
   readonly axis: number;
-  /** Of the teacher's value, by channel: errors count relative to it. */
+  /** Variance of the teacher's value, by channel: errors count relative to it. */
   readonly variances: Float32Array;
 }
 

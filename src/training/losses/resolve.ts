@@ -19,7 +19,7 @@ export interface DistilLossSettings {
   readonly output?: string | undefined;
   /** What it counts in the sum. Default 1. */
   readonly weight?: number | undefined;
-  /** Of `kl`. Default 4. */
+  /** Temperature of `kl`. Default 4. */
   readonly temperature?: number | undefined;
   /** Axis of the classes, of `kl` and `cosine`. Default: 1; of outputs of rank 3 the last. */
   readonly axis?: number | undefined;
@@ -30,9 +30,9 @@ export type DistilLossSpec = DistilLossName | DistilLossSettings | TrainingLoss;
 
 /** What losses are made from. */
 export interface LossSources {
-  /** Of the dense model's outputs that the student has too, in order. */
+  /** Statistics of the dense model's outputs that the student has too, in order. */
   readonly outputs: readonly ValueStatistics[];
-  /** Of the dense model's values at the ends of blocks that the student has too, in order. */
+  /** Statistics of the dense model's values at the ends of blocks that the student has too, in order. */
   readonly inner: readonly ValueStatistics[];
 }
 

@@ -2,7 +2,7 @@ import { PruneError } from '../../errors.js';
 import type { Optimizer } from './optimizer.js';
 
 export interface AdamWOptions {
-  /** Of the means of the gradient and of its square. Default [0.9, 0.999]. */
+  /** Decay of the means of the gradient and of its square. Default [0.9, 0.999]. */
   readonly betas?: readonly [number, number] | undefined;
   /** Added to the root of the mean square. Default 1e-8. */
   readonly epsilon?: number | undefined;
