@@ -31,6 +31,7 @@ const noCost = { 'com.microsoft::QAttention': 'nothing is known of its axes' };
 /** Why an op has no gradient, by op or else by family. */
 const noGradient = {
   Mod: 'a remainder jumps',
+  BitCast: 'bits are no numbers',
   Shrink: 'rare in trained models',
   Hardmax: 'the largest element jumps',
   Compress: 'the choice jumps',

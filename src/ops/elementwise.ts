@@ -10,7 +10,7 @@ export const elementwise: OpFamily = family(
     'Abs BitwiseNot Celu Elu Gelu HardSwish IsInf IsNaN LeakyRelu Mish Neg Not Relu Selu Softplus',
   ),
   pointwise('X', 'Swish ThresholdedRelu'),
-  pointwise('input', 'Asinh Atan Cos Shrink Sin Softsign'),
+  pointwise('input', 'Asinh Atan BitCast Cos Shrink Sin Softsign'),
   pointwise('X', 'HardSigmoid Sigmoid', 'bounded', 'saturates'),
   pointwise('input', 'Erf Tanh', 'bounded', 'saturates'),
   pointwise('X', 'Reciprocal Sqrt', 'ill-conditioned'),

@@ -55,6 +55,9 @@ const unlikeOthers: Record<string, Cases> = {
   Not: unary('Not', 'bool'),
   BitwiseNot: unary('BitwiseNot', 'int32'),
   Cast: dimsOf(1, 4).map((dims) => only('Cast', { operands: [x(dims)], attributes: { to: 7 } })),
+  BitCast: dimsOf(1, 4).map((dims) =>
+    only('BitCast', { opset: 26, operands: [x(dims)], attributes: { to: 6 } }),
+  ),
   CastLike: dimsOf(1, 4).map((dims) => only('CastLike', { operands: [x(dims), w([1], { dtype: 'int64' })] })),
   Clip: dimsOf(1, 4).map((dims) =>
     only('Clip', { operands: [x(dims), w([], { values: [-0.5] }), w([], { values: [0.5] })] }),

@@ -141,6 +141,13 @@ const unlikeOthers: Steps = {
     const x = g.pick(c);
     if (x) g.step('Cast', [g.op('Cast', [x], x.dims, { to: 11 }, 'float64')], x.dims, { to: 1 });
   },
+  BitCast: {
+    since: 26,
+    step: (g, c) => {
+      const x = g.pick(c);
+      if (x) g.step('BitCast', [g.op('BitCast', [x], x.dims, { to: 6 }, 'int32')], x.dims, { to: 1 });
+    },
+  },
   CastLike: {
     since: 15,
     step: (g, c) => {
