@@ -1,16 +1,17 @@
 #!/usr/bin/env node
 // Times a distillation step side by side with PyTorch's: the dense model forward, the pruned one forward and backward, and
 // AdamW. Processor time of the fastest step, in turns, each side in a process of its own. Rows are kept in
-// docs/measurements/training-speed.jsonl.
+// docs/measurements/training-speed.jsonl; from all of them the table in docs/training.md is written.
 // Usage: npm run build && node scripts/training-speed.mjs PYTHON MODEL BUDGET BATCH [THREADS [STEPS]]
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { loadModel, modelInputs, prune, saveModel } from '../dist/index.js';
 
 const [python, file, budget, batch, threads = '1', steps = '6'] = process.argv.slice(2);
-if (process.argv[2] === '--own') await own(...process.argv.slice(3));
+if (python === '--own') await own(...process.argv.slice(3));
+else if (python === undefined) writeTable(new URL('../docs/measurements/', import.meta.url));
 else await compare();
 
 async function compare() {
@@ -49,9 +50,26 @@ async function compare() {
     const log = new URL('../docs/measurements/', import.meta.url);
     mkdirSync(log, { recursive: true });
     appendFileSync(new URL('training-speed.jsonl', log), `${JSON.stringify(row)}\n`);
+    writeTable(log);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function writeTable(log) {
+  const rows = readFileSync(new URL('training-speed.jsonl', log), 'utf8').trim().split('\n').map((line) => JSON.parse(line)); // prettier-ignore
+  const lines = rows.map(
+    ({ model, budget, batch, ours, pytorch, peak, pytorchPeak }) =>
+      `| ${model} | ${budget} | ${batch} | ${ours.toFixed(0)} | ${pytorch.toFixed(0)} | **${(ours / pytorch).toFixed(2)}** | ${peak.toFixed(0)} | ${pytorchPeak.toFixed(0)} |`,
+  );
+  const head = [
+    '| model | MACs | batch | here, ms | PyTorch, ms | share | peak here, MiB | peak of PyTorch, MiB |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+  ];
+  const path = new URL('../training.md', log);
+  const page = readFileSync(path, 'utf8');
+  const table = [...head, ...lines].join('\n');
+  writeFileSync(path, page.replace(/(<!-- speed -->\n)[\s\S]*?(<!-- end -->)/, `$1${table}\n$2`));
 }
 
 async function own(densePath, prunedPath, batch, threads, steps, dims) {

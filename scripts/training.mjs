@@ -5,7 +5,7 @@
 // chosen on the test images: they are looked at once, after training.
 // Usage: npm run build && node scripts/training.mjs FOLDER IMAGES MODEL BUDGET [OPTIONS]
 //   FOLDER   with the test images, and the training images named IMAGES, as IDX files
-//   OPTIONS  of training as JSON, e.g. '{"epochs":8,"seed":1}', or with a recipe: '{"recipe":"hesso"}'
+//   OPTIONS  of training as JSON, e.g. '{"epochs":8,"seed":1}'; with "images" that many of them, with "recipe" a recipe
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { evaluate, loadModel, openData, prune } from '../dist/index.js';
@@ -22,18 +22,26 @@ writeTable();
 async function measure() {
   const key = JSON.stringify([name, macs, images, JSON.parse(given)]);
   if (rows.some((row) => row.key === key)) return;
-  const { recipe, seed = 0, ...options } = JSON.parse(given);
+  const { recipe, seed = 0, images: limit, ...options } = JSON.parse(given);
   const dense = await loadModel(join(root, 'models', 'trained', `${name}.onnx`));
   const open = (file, more) => openData({ path: join(folder, file), ...normalization, ...more }, dense);
-  const train = await open(images, { draw: 'shuffle', seed });
+  const train = await open(images, { draw: 'shuffle', seed, ...(limit && { limit }) });
   const calibration = await open(images, { draw: 'shuffle', seed, limit: 1024 });
   const test = await open('t10k-images-idx3-ubyte.gz', { batch: 250 });
   const top1 = async (model) => 100 * (await evaluate(model, { data: test, threads: 1 })).accuracy.top1;
   const settings = { budget: { macs }, data: calibration, seed, threads: 1 };
   const pruned = await prune(dense, settings);
-  const from = process.cpuUsage();
   const distil = { ...options, data: train, threads: 1 };
-  const { report, model } = await prune(dense, { ...settings, distil, ...(recipe && { recipe }) });
+  let from;
+  const onProgress = ({ phase }) => {
+    if (phase === 'train' || phase === 'sparsify') from ??= process.cpuUsage();
+  };
+  const { report, model } = await prune(dense, {
+    ...settings,
+    distil,
+    onProgress,
+    ...(recipe && { recipe }),
+  });
   const { user, system } = process.cpuUsage(from);
   const row = {
     ...{ key, model: name, macs, images: train.count, seed, recipe, options },
@@ -64,5 +72,5 @@ function writeTable() {
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
   ];
   const table = [...head, ...lines].join('\n');
-  writeFileSync(path, page.replace(/(<!-- accuracy -->\n)[\s\S]*?(\n<!-- end -->)/, `$1${table}$2`));
+  writeFileSync(path, page.replace(/(<!-- accuracy -->\n)[\s\S]*?(<!-- end -->)/, `$1${table}\n$2`));
 }

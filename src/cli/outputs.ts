@@ -1,8 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { PruneError } from '../errors.js';
-import { checkWritable, writeAtomic } from '../files/atomic-file.js';
-import { toJsonText } from '../report/json.js';
 
 /** A file that a command is to write, and the option that named it. */
 export interface Target {
@@ -38,6 +36,7 @@ export async function checkTargets(
     if (other !== undefined)
       throw new PruneError('invalid-option', `invalid ${option}: '${path}' is ${other}; use another path`);
     taken.set(file, `the file of ${option}`);
+    const { checkWritable } = await import('../files/atomic-file.js');
     await checkWritable(path);
   }
 }
@@ -45,10 +44,14 @@ export async function checkTargets(
 /** Writes text to a file, atomically, or to stdout. */
 export async function writeText(path: string, text: string): Promise<void> {
   if (path === stdout) process.stdout.write(text);
-  else await writeAtomic(path, new TextEncoder().encode(text));
+  else {
+    const { writeAtomic } = await import('../files/atomic-file.js');
+    await writeAtomic(path, new TextEncoder().encode(text));
+  }
 }
 
 export async function writeJson(path: string, value: unknown): Promise<void> {
+  const { toJsonText } = await import('../report/json.js');
   await writeText(path, toJsonText(value));
 }
 

@@ -58,16 +58,7 @@ export class ChannelChooser {
    * measured. Rounds to what kernels like best unless the options say otherwise, or too little could go then.
    */
   async choose(cost: Priced, options: PipelineOptions): Promise<Choice> {
-    if (options.roundTo !== 'fast') return this.chosen(cost, options);
-    const multiples = fastMultiples(options.provider, askedShare(options, cost));
-    try {
-      return await this.chosen(cost, { ...options, multiples });
-    } catch (error) {
-      const isTooCoarse =
-        error instanceof PruneError && (error.code === 'budget' || error.code === 'nothing-to-prune');
-      if (!isTooCoarse) throw error;
-      return this.chosen(cost, { ...options, roundTo: 1 });
-    }
+    return roundedFast(cost, options, (rounded) => this.chosen(cost, rounded));
   }
 
   private async chosen(cost: Priced, options: PipelineOptions): Promise<Choice> {
@@ -104,6 +95,24 @@ export class ChannelChooser {
 
   async release(): Promise<void> {
     await this.importance.release();
+  }
+}
+
+/** Chooses in multiples that kernels like best, where the options leave that open; one by one if too little could go then. */
+export async function roundedFast<Result>(
+  cost: Priced,
+  options: PipelineOptions,
+  choose: (options: PipelineOptions) => Result | Promise<Result>,
+): Promise<Result> {
+  if (options.roundTo !== 'fast') return choose(options);
+  const multiples = fastMultiples(options.provider, askedShare(options, cost));
+  try {
+    return await choose({ ...options, multiples });
+  } catch (error) {
+    const isTooCoarse =
+      error instanceof PruneError && (error.code === 'budget' || error.code === 'nothing-to-prune');
+    if (!isTooCoarse) throw error;
+    return choose({ ...options, roundTo: 1 });
   }
 }
 

@@ -8,7 +8,7 @@ import { select } from '../select/select.js';
 import type { ChannelScores, Keeps } from '../training/recipes/recipe.js';
 import { resolveRecipe } from '../training/recipes/resolve.js';
 import { trainStudent } from '../training/train.js';
-import { choiceOf } from './choose.js';
+import { choiceOf, roundedFast } from './choose.js';
 import type { PipelineOptions } from '../options/resolve.js';
 import { groupOutcomes } from './select.js';
 import type { Draft, StageOutcome } from './stage.js';
@@ -27,15 +27,19 @@ export async function pruneWhileTraining(
   if (recipe === undefined) return undefined;
   const { data = options.data, ...settings } = typeof distil === 'object' ? distil : {};
   if (!data) throw new PruneError('invalid-option', 'pruning while training needs data; give data');
+  if (options.roundTo === 'auto')
+    throw new PruneError('invalid-option', "a recipe can't measure multiples; give round to a number, or leave it out"); // prettier-ignore
   if (options.plan !== undefined || (options.ratio === undefined && options.budget === undefined))
     throw new PruneError('invalid-option', 'a recipe chooses channels itself; give a ratio or a budget');
   const { grouping, cost, axes, canonical } = analysis;
   let budgets: readonly BudgetOutcome[] = [];
-  const choose = (scores: ChannelScores, share: number): Keeps => {
+  const choose = async (scores: ChannelScores, share: number): Promise<Keeps> => {
     // Groups without weights that train have channels of equal worth.
     const all = new Map(grouping.groups.map((group) => [group, scores.get(group) ?? new Float64Array(group.size).fill(1)])); // prettier-ignore
     try {
-      const selection = select(grouping, cost, all, targetAt(options, share, cost));
+      const selection = await roundedFast(cost, options, (rounded) =>
+        select(grouping, cost, all, targetAt(rounded, share, cost)),
+      );
       budgets = selection.budgets;
       return keepsOf(selection.plan);
     } catch (error) {
@@ -53,7 +57,7 @@ export async function pruneWhileTraining(
       recipe: resolveRecipe(recipe),
       grouping,
       chosen: keepsOf(plan),
-      choose: (scores, share) => Promise.resolve().then(() => choose(scores, share)),
+      choose,
     },
   });
   const file = canonical.restore(model);

@@ -159,7 +159,7 @@ export class Alignment {
   }
 }
 
-/** Of the widest axis, with everything else at full size. */
+/** The same for the widest axis, with everything else at full size. */
 function widthOf({ size }: PruningGroup, extents: readonly Extent[]): number {
   return Math.max(size, ...extents.map((extent) => evaluate(extent, (factor) => factor.size)));
 }

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { basename } from 'node:path';
 import type { BenchResult } from '../../bench/result.js';
 import { PruneError } from '../../errors.js';
-import { benchText } from '../../report/bench.js';
 import { benchOptions } from '../../options/bench.js';
 import type { Options } from '../../options/option.js';
 import { numberFromZero, oneOrMore, wholeNumber } from '../../options/values.js';
@@ -55,7 +54,10 @@ export function addBenchCommand(program: Command): void {
         [json === undefined ? undefined : { option: '--json', path: json, kind: 'text' }],
         models,
       );
-      const { bench } = await import('../../index.js');
+      const [{ bench }, { benchText }] = await Promise.all([
+        import('../../index.js'),
+        import('../../report/bench.js'),
+      ]);
       const names = namesOf(models);
       const contestants = models.map((model, i) => ({ name: names[i]!, model }));
       const results: BenchResult[] = [];

@@ -10,7 +10,6 @@ import { withDataOptions } from '../data.js';
 import { addFlags } from '../flags.js';
 import { readJson } from '../json-file.js';
 import { checkTargets, stdout, writeJson } from '../outputs.js';
-import { checkPlanModel } from '../plan.js';
 import { inSession } from '../session.js';
 
 const commandOptions = {
@@ -50,7 +49,7 @@ export function addDistilCommand(program: Command): void {
         json === undefined ? undefined : { option: '--json', path: json, kind: 'text' as const },
       ];
       await checkTargets(targets, [dense, pruned]);
-      if (plan !== undefined) await checkPlanModel(plan, dense);
+      if (plan !== undefined) await (await import('../plan.js')).checkPlanModel(plan, dense);
       const { train, saveModel, TrainingDiverged } = await import('../../index.js');
       const [{ model, report }, failure] = await train(dense, pruned, {
         ...options,

@@ -5,7 +5,6 @@ import { dataOptions } from '../../options/data.js';
 import { evaluateOptions } from '../../options/evaluate.js';
 import { seed } from '../../options/measurement.js';
 import type { Options } from '../../options/option.js';
-import { evaluationText } from '../../report/evaluate.js';
 import { withDataOptions } from '../data.js';
 import { json, quiet } from '../command-options.js';
 import { addFlags } from '../flags.js';
@@ -45,7 +44,9 @@ export function addEvalCommand(program: Command): void {
       const { evaluate } = await import('../../index.js');
       const result = await evaluate(model, { ...options, ...common, data });
       if (json !== undefined) await writeJson(json, { model, ...result });
-      if (json !== stdout) print(evaluationText(result));
+      if (json === stdout) return;
+      const { evaluationText } = await import('../../report/evaluate.js');
+      print(evaluationText(result));
     });
   });
 }

@@ -3,8 +3,6 @@ import { basename, extname } from 'node:path';
 import { analyzeOptions, type AnalyzeOptions } from '../../options/analyze.js';
 import type { Options, OptionsOf } from '../../options/option.js';
 import { choice, text } from '../../options/values.js';
-import { toJsonText } from '../../report/json.js';
-import { inspectionText } from '../../report/inspect.js';
 import { json, quiet } from '../command-options.js';
 import { addFlags } from '../flags.js';
 import { checkTargets, stdout, writeJson, writeText } from '../outputs.js';
@@ -61,9 +59,12 @@ async function inspectCommand(
       graph === 'computational'
         ? api.computationalGraph(analysis.model)
         : api.couplingGraph(analysis.grouping);
-    await writeText(dot, extname(dot) === '.json' ? toJsonText(api.toJson(drawn)) : api.toDot(drawn));
+    if (extname(dot) === '.json') await writeJson(dot, api.toJson(drawn));
+    else await writeText(dot, api.toDot(drawn));
   }
   const inspection = api.inspect(analysis);
   if (json !== undefined) await writeJson(json, { model: path, ...inspection });
-  if (json !== stdout) print(inspectionText(inspection, basename(path)));
+  if (json === stdout) return;
+  const { inspectionText } = await import('../../report/inspect.js');
+  print(inspectionText(inspection, basename(path)));
 }

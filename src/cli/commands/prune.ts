@@ -10,9 +10,7 @@ import type { Options, OptionsOf } from '../../options/option.js';
 import { pruneOptions, type PruneOptions } from '../../options/prune.js';
 import { repairOrNone } from '../../options/repair.js';
 import { choice, text, toggle } from '../../options/values.js';
-import { pruneText } from '../../report/prune.js';
 import type { Provider } from '../../runtime/runtime.js';
-import { chartLibrary } from '../charts.js';
 import { evalData, json, quiet } from '../command-options.js';
 import { readConfig } from '../config.js';
 import { withDataOptions } from '../data.js';
@@ -20,7 +18,6 @@ import { distilOf, trainingFlags } from '../training.js';
 import { addFlags } from '../flags.js';
 import { readJson } from '../json-file.js';
 import { checkTargets, stdout, writeJson, writeText } from '../outputs.js';
-import { checkPlanModel, sha256OfFile } from '../plan.js';
 import { inSession, type Session } from '../session.js';
 
 const group = 'Files:';
@@ -124,7 +121,9 @@ async function pruneCommand(
     [path],
   );
 
-  const library = command.report === undefined ? undefined : await chartLibrary();
+  const library =
+    command.report === undefined ? undefined : await (await import('../charts.js')).chartLibrary();
+  const { checkPlanModel, sha256OfFile } = await import('../plan.js');
   await checkPlanModel(options.plan, path);
   const api = await import('../../index.js');
   const dense = await api.loadModel(path);
@@ -190,6 +189,7 @@ async function pruneCommand(
     );
   }
   if (json !== undefined) await writeJson(json, { model: path, ...figures });
+  const { pruneText } = await import('../../report/prune.js');
   if (json !== stdout) print(pruneText({ source: basename(path), ...figures }));
   if (report.training?.ended === 'diverged')
     throw new PruneError('diverged', `${report.training.message}; the last good state was written`);

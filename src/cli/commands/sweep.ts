@@ -8,19 +8,14 @@ import type { Options, OptionsOf } from '../../options/option.js';
 import { pruneOptions, type PruneOptions } from '../../options/prune.js';
 import { criterionName } from '../../options/scoring.js';
 import { choice, list, ratio, text, toggle, wholeNumber } from '../../options/values.js';
-import { sweepText } from '../../report/sweep.js';
 import { cellsOf, type Cell, type SweepResult } from '../../sweep/cells.js';
-import { chartLibrary } from '../charts.js';
 import { evalData, json, quiet } from '../command-options.js';
 import { withDataOptions } from '../data.js';
 import { addFlags, without } from '../flags.js';
 import { readValue } from '../read-text.js';
 import { checkTargets, stdout, writeJson, writeText } from '../outputs.js';
-import { sha256OfFile } from '../plan.js';
 import { inSession, type Session } from '../session.js';
-import { SweepFolder } from '../sweep/folder.js';
 import { optionsOf, type SweepSetting } from '../sweep/job.js';
-import { denseAccuracy, runCells } from '../sweep/pool.js';
 
 const cells = 'Cells (every combination is tried):';
 const files = 'Files:';
@@ -122,7 +117,12 @@ async function sweepCommand(
     ],
     [path],
   );
-  const library = report === undefined ? undefined : await chartLibrary();
+  const [{ SweepFolder }, { denseAccuracy, runCells }, { sha256OfFile }] = await Promise.all([
+    import('../sweep/folder.js'),
+    import('../sweep/pool.js'),
+    import('../plan.js'),
+  ]);
+  const library = report === undefined ? undefined : await (await import('../charts.js')).chartLibrary();
   const setting: SweepSetting = {
     model: resolve(path),
     options: { ...options, ...(data !== undefined && { data }) },
@@ -164,6 +164,7 @@ async function sweepCommand(
     await writeText(report, sweepHtml(sweep, library));
   }
   if (json !== undefined) await writeJson(json, sweep);
+  const { sweepText } = await import('../../report/sweep.js');
   if (json !== stdout) print(sweepText(sweep));
 }
 

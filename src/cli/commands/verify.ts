@@ -3,13 +3,11 @@ import { PruneError } from '../../errors.js';
 import { dataOptions } from '../../options/data.js';
 import type { Options } from '../../options/option.js';
 import { verifyOptions } from '../../options/verify.js';
-import { verificationText } from '../../report/verify.js';
 import { withDataOptions } from '../data.js';
 import { json, quiet } from '../command-options.js';
 import { addFlags } from '../flags.js';
 import { readJson } from '../json-file.js';
 import { checkTargets, stdout, writeJson } from '../outputs.js';
-import { checkPlanModel } from '../plan.js';
 import { inSession } from '../session.js';
 
 const commandOptions = { json: json('the proof'), quiet } as const satisfies Options;
@@ -33,6 +31,7 @@ export function addVerifyCommand(program: Command): void {
         throw new PruneError('invalid-option', 'no plan; give --plan FILE, as written by prune --plan');
       const target = json === undefined ? undefined : { option: '--json', path: json, kind: 'text' as const };
       await checkTargets([target], [dense, pruned]);
+      const { checkPlanModel } = await import('../plan.js');
       await checkPlanModel(plan, dense);
       const { verify } = await import('../../index.js');
       const source = withDataOptions(data, readData());
@@ -43,6 +42,7 @@ export function addVerifyCommand(program: Command): void {
         ...(source && { data: source }),
       });
       if (json !== undefined) await writeJson(json, { dense, pruned, ...proof });
+      const { verificationText } = await import('../../report/verify.js');
       if (json !== stdout) print(verificationText(proof));
       if (!proof.passed) {
         const { kind, message } = proof.failure!;
