@@ -10,7 +10,6 @@ import {
   withoutAttribute,
 } from '../../src/onnx/attributes.js';
 import { checkOpset, opsetOf } from '../../src/onnx/domain.js';
-import type { AttributeValue } from '../../src/onnx/model.js';
 import { graph, model, node } from './build.js';
 
 describe('attributes', () => {

@@ -42,7 +42,12 @@ async function valuesOf(model: Model, names: readonly string[]) {
 
 describe('pruning with distillation', () => {
   it('proves the surgery, trains what is left, and says so in the plan and the model', async () => {
-    const settings = { ratio: 0.5, data, reconstruct: false, distil: { epochs: 6, trainBatch: 12, heldOut: 20 } };
+    const settings = {
+      ratio: 0.5,
+      data,
+      reconstruct: false,
+      distil: { epochs: 6, trainBatch: 12, heldOut: 20 },
+    };
     const result = await prune(dense, settings);
     const { verification, training } = result.report;
     expect(verification?.passed).toBe(true);
