@@ -29,8 +29,8 @@ export interface FuzzOutcome {
   readonly pruned: number;
   /** Float values compared by the oracle. */
   readonly compared: number;
-  /** What `verify` said: passed, or why it can't tell. */
-  readonly proof: 'passed' | 'unsupported' | 'none';
+  /** What `verify` said: passed, or why it can't tell. `nothing`: an output is zero whatever the weights and inputs. */
+  readonly proof: 'passed' | 'unsupported' | 'nothing' | 'none';
   readonly problem: string | undefined;
 }
 
@@ -93,6 +93,7 @@ export async function checkGraph(recipe: Recipe, options: FuzzOptions): Promise<
       level: 'full',
       seed: 1,
     });
+    if (report.failure?.kind === 'nothing') return { ...outcome, proof: 'nothing', problem: undefined };
     const failed = report.passed ? undefined : `verify: ${report.failure?.message}`;
     return { ...outcome, proof: 'passed', problem: failed };
   } catch (error) {
