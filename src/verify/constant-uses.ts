@@ -2,7 +2,6 @@ import type { AxisCoupling } from '../axes/couple.js';
 import { nodeLabel } from '../onnx/names.js';
 import { isFloat, type DataType } from '../onnx/data-type.js';
 import { findConstants, type ConstantSource } from '../ops/constants.js';
-import { has } from '../ops/index.js';
 import { capturedNames } from '../onnx/graph-index.js';
 import type { Model, Node } from '../onnx/model.js';
 import { FreshNames } from '../onnx/names.js';
@@ -125,14 +124,10 @@ export class ConstantUses {
     return undefined;
   }
 
-  /**
-   * Whether the pruned node holds at every constant input what the dense one does, on the kept positions. What a node
-   * that only takes a shape does follows from the shape of its output, which the shape check compares.
-   */
+  /** Whether the pruned node holds at every constant input what the dense one does, on the kept positions. */
   areSliced(index: number, { withValues }: { readonly withValues: boolean }): boolean {
-    const takesShape = has(this.dense.graph.nodes[index]!, 'reshapes', 'expands');
     return this.uses.every((use) => {
-      if (use.dense !== index || (takesShape && use.input > 0)) return true;
+      if (use.dense !== index) return true;
       if (withValues || !isFloat(use.source.tensor.dtype)) return this.isSliced(use);
       return use.tensor !== undefined && sameDims(use.tensor.dims, slicedDims(use));
     });
