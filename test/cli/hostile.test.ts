@@ -89,7 +89,7 @@ describe('a place to write to', () => {
 });
 
 describe('a file to read', () => {
-  const target = ['-o', '/tmp/never.onnx'];
+  const target = ['-o', join(tmpdir(), 'never.onnx')];
 
   it.each([
     ['--config', 'pipe', 3],
