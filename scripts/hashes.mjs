@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { decodeModel, encodeModel, loadModel, prune } from '../dist/index.js';
-import { floatTensor } from '../dist/onnx/values.js';
+import { filled } from './fill-topology.mjs';
 import { runtimeWithThreads } from './runtime-threads.mjs';
 
 const root = new URL('..', import.meta.url);
@@ -127,22 +127,4 @@ async function open(name) {
   const trained = new URL(`models/trained/${name}.onnx`, root);
   if (existsSync(trained)) return loadModel(trained);
   return filled(decodeModel(gunzipSync(readFileSync(new URL(`models/topologies/${name}.onnx.gz`, root)))));
-}
-
-/** A topology with weights of the mean and deviation that its tensors record. */
-function filled(model) {
-  const initializers = model.graph.initializers.map((tensor) => {
-    const spec = /^fill:normal mean=(\S+) std=(\S+)/.exec(tensor.docString);
-    if (!spec) return tensor;
-    const [mean, std] = [Number(spec[1]), Number(spec[2])];
-    const values = new Float32Array(tensor.dims.reduce((a, b) => a * b, 1));
-    let state = 1;
-    for (let i = 0; i < values.length; i++) {
-      // A linear congruence is random enough for weights that nobody trained.
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      values[i] = mean + std * Math.sqrt(12) * (state / 2 ** 32 - 0.5);
-    }
-    return { ...floatTensor(tensor.name, values, tensor.dims), docString: '' };
-  });
-  return { ...model, graph: { ...model.graph, initializers } };
 }

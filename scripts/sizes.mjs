@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { decodeModel, encodeModel, loadModel, prune } from '../dist/index.js';
-import { floatTensor } from '../dist/onnx/values.js';
+import { filled } from './fill-topology.mjs';
 import { keptMasks } from '../dist/plan/plan.js';
 import { randomInputs } from '../dist/runtime/inputs.js';
 import { fromRuntime } from '../dist/runtime/tensors.js';
@@ -122,24 +122,6 @@ function prime(start) {
 async function open(file) {
   if (!file.endsWith('.gz')) return loadModel(file);
   return filled(decodeModel(gunzipSync(readFileSync(file))));
-}
-
-/** A topology with weights of the mean and deviation that its tensors record. */
-function filled(model) {
-  const initializers = model.graph.initializers.map((tensor) => {
-    const spec = /^fill:normal mean=(\S+) std=(\S+)/.exec(tensor.docString);
-    if (!spec) return tensor;
-    const [mean, std] = [Number(spec[1]), Number(spec[2])];
-    const values = new Float32Array(tensor.dims.reduce((a, b) => a * b, 1));
-    let state = 1;
-    for (let i = 0; i < values.length; i++) {
-      // A linear congruence is random enough for weights that nobody trained.
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      values[i] = mean + std * Math.sqrt(12) * (state / 2 ** 32 - 0.5);
-    }
-    return { ...floatTensor(tensor.name, values, tensor.dims), docString: '' };
-  });
-  return { ...model, graph: { ...model.graph, initializers } };
 }
 
 function page() {
